@@ -1,0 +1,1 @@
+"""Holds what every service stands on: contracts, the log, the one loop, numerics and the venue model."""
