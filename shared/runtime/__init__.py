@@ -1,0 +1,1 @@
+"""Runs processors and edges: the one loop, the service shell, settings, logging, snapshots."""

@@ -1,0 +1,47 @@
+"""Tells desk time to edges: the venue's time as far as it is known, extrapolated by the wall.
+
+Deciders never see this clock; they see the times that edges have written into records.
+"""
+
+import time
+
+from shared.contracts.processor import NS_PER_MS
+
+
+class DeskClock:
+    """Desk time: the latest time the venue has shown, plus the wall time since, times `speed`.
+
+    With a real venue (`speed` 1) it starts from the wall clock. A simulated venue may run faster;
+    then there is no desk time until its first record has been seen.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        """Start a clock that runs `speed` times as fast as the wall."""
+        self._speed = speed
+        self._anchor_ns = time.time_ns() if speed == 1.0 else 0
+        self._anchor_mono_ns = time.monotonic_ns()
+
+    @property
+    def started(self) -> bool:
+        """Whether desk time is known at all."""
+        return self._anchor_ns > 0
+
+    def observe(self, time_ns: int) -> None:
+        """Move forward to a time that the venue has shown; never back."""
+        if time_ns > self.now_ns():
+            self._anchor_ns = time_ns
+            self._anchor_mono_ns = time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Return desk time, ns since the epoch; 0 before it is known."""
+        if not self.started:
+            return 0
+        return self._anchor_ns + int((time.monotonic_ns() - self._anchor_mono_ns) * self._speed)
+
+    def now_ms(self) -> int:
+        """Return desk time, ms since the epoch."""
+        return self.now_ns() // NS_PER_MS
+
+    def wall_s(self, desk_s: float) -> float:
+        """Return how many seconds of wall time that much desk time takes."""
+        return desk_s / self._speed
