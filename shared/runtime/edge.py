@@ -9,15 +9,17 @@ from typing import Protocol
 import msgspec
 
 from shared.contracts.desk import DeskOpened
+from shared.log.lease import Leases
 from shared.log.port import Log
 from shared.runtime.clock import DeskClock
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """What the shell hands to an edge: the log it works on, and desk time."""
+    """What the shell hands to an edge: the log it works on, who is alive, and desk time."""
 
     opened: DeskOpened
     log: Log
+    leases: Leases
     clock: DeskClock
 
 
