@@ -1,0 +1,75 @@
+"""Reduce sliding windows along the time axis: sums, means and extremes of the last `n` rows.
+
+A window of n rows is assembled from windows of 1, 2, 4, ... rows, so it takes log2(n) passes over the array.
+Unlike a running total, this neither drifts nor lets a missing value reach windows that do not contain it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from shared.market.columns import Floats
+
+Combine = Callable[[Floats, Floats], Floats]
+
+
+def rolling_sum(x: Floats, n: int) -> Floats:
+    """Sum of the last `n` rows; NaN while there are fewer rows and where a row is missing."""
+    assert n >= 1, "a window has at least one row"
+    if n > len(x):
+        return np.full_like(x, np.nan)
+    total, summed, block, size = None, 0, x, 1
+    while True:
+        if n & size:
+            # Rows [t-n+1, t] are the rows summed so far, followed by the next `size` newer ones.
+            total = block if total is None else total[: len(x) - summed - size + 1] + block[summed:]
+            summed += size
+        if summed == n:
+            assert total is not None, "n has at least one bit"
+            return _padded(total, n)
+        block = block[:-size] + block[size:]
+        size *= 2
+
+
+def rolling_mean(x: Floats, n: int) -> Floats:
+    """Mean of the last `n` rows; NaN like `rolling_sum`."""
+    means = rolling_sum(x, n)
+    means /= n
+    return means
+
+
+def rolling_max(x: Floats, n: int) -> Floats:
+    """Highest of the last `n` rows; NaN while there are fewer rows and where a row is missing."""
+    return _rolling_extreme(x, n, np.maximum)
+
+
+def rolling_min(x: Floats, n: int) -> Floats:
+    """Lowest of the last `n` rows; NaN while there are fewer rows and where a row is missing."""
+    return _rolling_extreme(x, n, np.minimum)
+
+
+def shifted(x: Floats, rows: int = 1) -> Floats:
+    """Return the array delayed by `rows` rows, NaN where nothing precedes."""
+    delayed = np.full_like(x, np.nan)
+    delayed[rows:] = x[: max(0, len(x) - rows)]
+    return delayed
+
+
+def _rolling_extreme(x: Floats, n: int, combine: Combine) -> Floats:
+    assert n >= 1, "a window has at least one row"
+    if n > len(x):
+        return np.full_like(x, np.nan)
+    block, size = x, 1
+    while 2 * size <= n:
+        block = combine(block[:-size], block[size:])
+        size *= 2
+    # Two overlapping blocks cover the window: an extreme does not mind rows counted twice.
+    rest = n - size
+    return _padded(combine(block[: len(block) - rest], block[rest:]), n)
+
+
+def _padded(rows: Floats, n: int) -> Floats:
+    padded = np.empty((len(rows) + n - 1, *rows.shape[1:]))
+    padded[: n - 1] = np.nan
+    padded[n - 1 :] = rows
+    return padded
