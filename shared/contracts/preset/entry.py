@@ -6,8 +6,7 @@ SPEC sections 3.1, 3.2, 3.4 and 9.1.
 
 from typing import Annotated
 
-from msgspec import Struct
-
+from shared.contracts.base import Value
 from shared.contracts.preset.units import (
     AtrMultiple,
     Bars,
@@ -22,7 +21,7 @@ from shared.contracts.preset.units import (
 )
 
 
-class EntryRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EntryRules(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Confirmations that a raw signal needs before it is raised."""
 
     require_volume_confirmation: Annotated[bool, doc("Demand a volume surge at the breakout.")] = True
@@ -46,7 +45,7 @@ class EntryRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
-class MarketQuality(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MarketQuality(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Refuse markets that are flat, stuck, erratic, aimless or noisy."""
 
     flat_market_filter_enabled: Annotated[bool, doc("Refuse flat markets.")] = True
@@ -69,7 +68,7 @@ class MarketQuality(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     noise_threshold: Annotated[ShareOrZero, doc("Largest noise, 0 to 1.")] = 0.7
 
 
-class SignalConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignalConfig(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds of the momentum and the retest entry."""
 
     momentum_volume_multiplier: Annotated[
@@ -78,7 +77,7 @@ class SignalConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     momentum_body_ratio_min: Annotated[ShareOrZero, doc("Least body of the breakout bar over its range.")]
     momentum_epsilon: Annotated[SmallShare, doc("Share of price by which the close must pass the level.")]
     retest_pierce_tolerance: Annotated[
-        ShareOrZero, doc("Offset of the retest entry from the level, of price.")
+        SmallShare, doc("Offset of the retest entry from the level, of price.")
     ]
     retest_max_pierce_atr: Annotated[AtrMultiple, doc("Deepest pierce of the level on a retest.")]
     l2_imbalance_threshold: Annotated[

@@ -5,14 +5,15 @@ SPEC sections 5 and 9.1.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.units import Bps, Milliseconds, Seconds, Share, Usd, doc
 
 _SLICES = Meta(ge=1, le=50, extra_json_schema={"x-unit": "count"})
 
 
-class ExecutionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExecutionConfig(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How an approved quantity becomes orders."""
 
     enable_twap: Annotated[bool, doc("Slice large orders over time.")] = True

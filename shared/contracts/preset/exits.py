@@ -7,8 +7,9 @@ alone in force. SPEC sections 6.2 and 9.1.
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.units import (
     Bars,
     Bps,
@@ -33,7 +34,7 @@ class TpPlacement(StrEnum):
     ADAPTIVE = "adaptive"
 
 
-class TpLevel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TpLevel(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rung of the take-profit ladder."""
 
     level_name: Annotated[str, Meta(min_length=1, max_length=40), doc("Label, for instance TP1.")]
@@ -42,7 +43,7 @@ class TpLevel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     placement_mode: Annotated[TpPlacement, doc("How the rung avoids walls and levels.")] = TpPlacement.FIXED
 
 
-class TpSmartPlacement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TpSmartPlacement(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How smart and adaptive rungs step aside from walls and levels."""
 
     enabled: Annotated[bool, doc("Whether rungs are moved at all.")] = False
@@ -57,7 +58,7 @@ class TpSmartPlacement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_adjustment_bps: Annotated[Bps, doc("Farthest that a rung is moved.")] = 20.0
 
 
-class ExitRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExitRules(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Exits before target or stop, when the reason for the trade has gone."""
 
     failed_breakout_enabled: Annotated[bool, doc("Exit when price is back through the level.")] = False
@@ -81,7 +82,7 @@ class ExitRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     volatility_spike_threshold: Annotated[Multiple, doc("Standard deviations that make a spike.")] = 3.0
 
 
-class FsmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FsmConfig(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stages of a position: confirmation, running, break-even, trailing, partly closed, exiting."""
 
     enabled: Annotated[bool, doc("Whether stages drive the stop.")] = False

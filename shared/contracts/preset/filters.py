@@ -5,12 +5,13 @@ Every filter is recorded with its value and threshold. SPEC sections 2.4 and 9.1
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.units import Bps, Multiple, PerMinute, Share, Usd, doc
 
 
-class LiquidityFilters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LiquidityFilters(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Floors on turnover, open interest, depth and activity, and a cap on the spread."""
 
     min_24h_volume_usd: Annotated[Usd, doc("Least turnover of the last 24 hours.")]
@@ -21,7 +22,7 @@ class LiquidityFilters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     min_trades_per_minute: Annotated[PerMinute, doc("Least trades per minute.")]
 
 
-class VolatilityFilters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VolatilityFilters(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The band of volatility, and the surge of volume and interest, that a breakout needs."""
 
     atr_range_min: Annotated[Share, doc("Least ATR(14) of 15-minute bars over price.")]

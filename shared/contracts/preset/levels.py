@@ -5,14 +5,15 @@ SPEC sections 2.6, 2.7 and 9.1.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.units import Bars, Bps, Count, Multiple, Percent, Seconds, doc
 
 _Step = Annotated[float, Meta(gt=0, le=1e6, extra_json_schema={"x-unit": "price"})]
 
 
-class LevelsRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LevelsRules(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Demands on a support or resistance level."""
 
     min_touches: Annotated[Count, doc("Touches that make a level.")] = 2
@@ -33,7 +34,7 @@ class LevelsRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     prebreakout_consolidation_min_bars: Annotated[Bars, doc("Bars near the level before the break.")] = 3
 
 
-class DensityConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DensityConfig(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What counts as a wall in the order book."""
 
     k_density: Annotated[Multiple, doc("Size of a wall over the median bucket.")] = 7.0

@@ -7,8 +7,9 @@ SPEC section 9.1.
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.entry import SignalConfig
 from shared.contracts.preset.execution import ExecutionConfig
 from shared.contracts.preset.filters import LiquidityFilters, VolatilityFilters
@@ -31,7 +32,7 @@ class StrategyPriority(StrEnum):
         return {"breakout_momentum": cls.MOMENTUM, "breakout_retest": cls.RETEST}.get(str(value))
 
 
-class Preset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Preset(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named, complete and checked set of trading rules."""
 
     name: Annotated[PresetName, doc("Identifier; the file is called the same.")]

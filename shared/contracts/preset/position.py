@@ -6,8 +6,9 @@ SPEC sections 6.1, 6.2 and 9.1.
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.exits import ExitRules, FsmConfig, TpLevel, TpSmartPlacement
 from shared.contracts.preset.units import (
     AtrMultiple,
@@ -30,7 +31,7 @@ class SlMode(StrEnum):
     ATR = "atr"
 
 
-class PositionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PositionConfig(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Management of a position from its first fill; R is the distance to the initial stop."""
 
     tp1_r: Annotated[RMultiple, doc("Profit at the first target.")] = 1.0

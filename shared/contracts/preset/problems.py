@@ -11,8 +11,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-# N818 asks for the suffix "Error"; these names already say the bad news, as FileNotFound would.
-
 
 class Problem(Struct, frozen=True, kw_only=True):
     """One wrong value: where it stands and what was expected instead."""
@@ -29,7 +27,7 @@ class PresetError(Exception):
     """A preset cannot be had; base of everything that reading one raises."""
 
 
-class PresetNameRefused(PresetError):  # noqa: N818
+class PresetNameRefused(PresetError):
     """A name that could be a path, or no name at all."""
 
     def __init__(self, name: object) -> None:
@@ -40,7 +38,7 @@ class PresetNameRefused(PresetError):  # noqa: N818
         )
 
 
-class PresetNotFound(PresetError):  # noqa: N818
+class PresetNotFound(PresetError):
     """No file for the name."""
 
     def __init__(self, path: Path, available: tuple[str, ...]) -> None:
@@ -51,7 +49,7 @@ class PresetNotFound(PresetError):  # noqa: N818
         super().__init__(f"no preset {path.stem!r} in {path.parent}; available: {known}")
 
 
-class PresetUnreadable(PresetError):  # noqa: N818
+class PresetUnreadable(PresetError):
     """A file that exists and cannot be read."""
 
     def __init__(self, path: Path, cause: OSError) -> None:
@@ -59,7 +57,7 @@ class PresetUnreadable(PresetError):  # noqa: N818
         super().__init__(f"cannot read preset file {path}: {cause.strerror or cause}")
 
 
-class PresetInvalid(PresetError):  # noqa: N818
+class PresetInvalid(PresetError):
     """Content that breaks the contract; `problems` has at least one entry."""
 
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:

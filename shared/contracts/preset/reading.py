@@ -6,7 +6,6 @@ that is added to a section is read, bounded and explained without a line here.
 
 import difflib
 import json
-import math
 import types
 from collections import Counter
 from collections.abc import Mapping
@@ -139,17 +138,13 @@ def _read_tuple(annotation: Any, item: Any, raw: list[Any], path: str, problems:
 
 
 def _read_leaf(annotation: Any, raw: object, path: str, problems: list[Problem]) -> Any:
-    # Bounds let NaN pass where a field has none, and lone surrogates cannot be written back.
-    if _is_finite(raw) and _is_utf8(raw):
+    # JSON can spell lone surrogates, and msgspec takes them; written back they would crash.
+    if _is_utf8(raw):
         with suppress(msgspec.ValidationError):
             return msgspec.convert(raw, annotation)
     shown = list(raw) if isinstance(raw, tuple) else raw
     problems.append(Problem(path=path, message=f"expected {expected(annotation)}, got {got(shown)}"))
     return None
-
-
-def _is_finite(value: object) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _is_utf8(value: object) -> bool:

@@ -6,12 +6,13 @@ limit or more, the daily limit at five trades' risk or more.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.units import Share, ShareOrZero, Usd, doc
 
 
-class RiskLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RiskLimits(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits that size a trade, refuse it, or stop the desk."""
 
     risk_per_trade: Annotated[Share, doc("Share of equity lost when a trade stops out: one R.")]

@@ -5,12 +5,13 @@ SPEC sections 2.2, 2.5 and 9.1.
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from shared.contracts.base import Value
 from shared.contracts.preset.units import Count, Seconds, Symbol, Weight, doc
 
 
-class ScoreWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScoreWeights(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Weight of each score component; a component that is not named weighs 0.
 
     Only components with a formula have a field, so that no preset ranks by a score of zeros.
@@ -28,7 +29,7 @@ class ScoreWeights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     losers_reversal: Annotated[Weight, doc("Recovery over the last 5 bars of a market that fell.")] = 0.0
 
 
-class GainersFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class GainersFilter(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Admit only the day's strongest risers."""
 
     enabled: Annotated[bool, doc("Whether the filter applies.")] = True
@@ -40,7 +41,7 @@ class GainersFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     top_n_gainers: Annotated[Count, doc("How many of the strongest risers are admitted.")]
 
 
-class LosersFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LosersFilter(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Admit only the day's strongest fallers."""
 
     enabled: Annotated[bool, doc("Whether the filter applies.")] = True
@@ -52,7 +53,7 @@ class LosersFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     top_n_losers: Annotated[Count, doc("How many of the strongest fallers are admitted.")]
 
 
-class ScannerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ScannerConfig(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is scanned, how often, and how markets are ranked."""
 
     max_candidates: Annotated[Count, doc("Ranked markets that may raise signals.")]
