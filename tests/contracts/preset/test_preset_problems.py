@@ -155,6 +155,13 @@ def test_a_deadman_one_millisecond_longer_than_the_shortest_twap_is_enough(raw: 
     assert parse_preset(json.dumps(raw).encode()).execution_config.deadman_timeout_ms == 7_501
 
 
+def test_shares_that_sum_to_one_but_for_rounding_are_accepted(raw: Raw) -> None:
+    sizes = (0.2, 0.4, 0.3, 0.1)
+    assert sum(sizes) > 1
+    raw["position_config"]["tp_levels"] = _ladder(*enumerate(sizes, 1))
+    assert len(parse_preset(json.dumps(raw).encode()).position_config.tp_levels) == 4
+
+
 def test_an_unknown_field_is_refused_with_the_nearest_known_one(raw: Raw) -> None:
     raw["risk"]["risk_per_trad"] = 0.01
     raw["zzz"] = 1

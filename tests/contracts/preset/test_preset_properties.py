@@ -13,6 +13,7 @@ from shared.contracts.preset import (
     Preset,
     PresetInvalid,
     default_presets_dir,
+    encode_preset,
     parse_preset,
     preset_digest,
     preset_names,
@@ -150,3 +151,10 @@ def test_the_digest_depends_on_rules_and_not_on_how_they_are_written() -> None:
     assert same != text
     assert preset_digest(parse_preset(same.encode())) == digest
     assert preset_digest(parse_preset(other.encode())) != digest
+
+
+def test_the_canonical_form_has_sorted_keys_and_every_default() -> None:
+    canonical = encode_preset(parse_preset(SOURCES["breakout_v1"].encode()))
+    decoded = json.loads(canonical)
+    assert decoded["risk"]["max_consecutive_losses"] == 5
+    assert json.dumps(decoded, sort_keys=True, separators=(",", ":")) == canonical.decode()
