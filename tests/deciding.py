@@ -34,13 +34,19 @@ class Given(Generic[State]):
     def state(self) -> State:
         return self.replica.state
 
-    def given(self, *events: Event, source: Source = Source.MARKET, time_ms: int | None = None) -> "Given[State]":
+    def given(
+        self, *events: Event, source: Source = Source.MARKET, time_ms: int | None = None
+    ) -> "Given[State]":
         """Fold one record of others; whatever it makes the processor decide is folded too."""
         self.when(*events, source=source, time_ms=time_ms)
         return self
 
     def when(
-        self, *events: Event, source: Source = Source.MARKET, time_ms: int | None = None, correlation: str = ""
+        self,
+        *events: Event,
+        source: Source = Source.MARKET,
+        time_ms: int | None = None,
+        correlation: str = "",
     ) -> list[Event]:
         """Return what the processor decides on this record."""
         self.time_ms = time_ms if time_ms is not None else self.time_ms

@@ -9,10 +9,11 @@ from shared.contracts.processor import NS_PER_MS
 
 
 class DeskClock:
-    """Desk time: the latest time the venue has shown, plus the wall time since, times `speed`.
+    """Desk time: the time the venue has last shown, plus the wall time since, times `speed`.
 
     With a real venue (`speed` 1) it starts from the wall clock. A simulated venue may run faster;
-    then there is no desk time until its first record has been seen.
+    then there is no desk time until its first record has been seen. A venue that was down may
+    show an earlier time than extrapolated: the clock then stands still until it has caught up.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -20,6 +21,7 @@ class DeskClock:
         self._speed = speed
         self._anchor_ns = time.time_ns() if speed == 1.0 else 0
         self._anchor_mono_ns = time.monotonic_ns()
+        self._told_ns = 0
 
     @property
     def started(self) -> bool:
@@ -27,16 +29,17 @@ class DeskClock:
         return self._anchor_ns > 0
 
     def observe(self, time_ns: int) -> None:
-        """Move forward to a time that the venue has shown; never back."""
-        if time_ns > self.now_ns():
-            self._anchor_ns = time_ns
-            self._anchor_mono_ns = time.monotonic_ns()
+        """Take a time that the venue has just shown as the one to extrapolate from."""
+        self._anchor_ns = time_ns
+        self._anchor_mono_ns = time.monotonic_ns()
 
     def now_ns(self) -> int:
-        """Return desk time, ns since the epoch; 0 before it is known."""
+        """Return desk time, ns since the epoch, never less than before; 0 before it is known."""
         if not self.started:
             return 0
-        return self._anchor_ns + int((time.monotonic_ns() - self._anchor_mono_ns) * self._speed)
+        elapsed_ns = int((time.monotonic_ns() - self._anchor_mono_ns) * self._speed)
+        self._told_ns = max(self._told_ns, self._anchor_ns + elapsed_ns)
+        return self._told_ns
 
     def now_ms(self) -> int:
         """Return desk time, ms since the epoch."""

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
+from shared.contracts.desk import Mode
+
 PREFIX = "BREAKOUT__"
 # Every process of a desk may share one environment, so a section of another service is no mistake.
 SECTIONS = frozenset(
@@ -30,9 +32,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class DeskSection(Section, frozen=True, kw_only=True):
-    """Which log this process works on."""
+    """Which log this process works on; `mode` and `partitions` count when the desk is created."""
 
     name: str = "main"
+    mode: Mode = Mode.DEMO
+    partitions: int = 1
 
 
 class NatsSection(Section, frozen=True, kw_only=True):
@@ -105,7 +109,7 @@ def load_settings(kind: type[Kind], environ: Mapping[str, str]) -> Kind:
                 built[name] = section
     if problems:
         raise SettingsInvalid("\n".join(problems))
-    return kind(**built)
+    return kind(**built)  # type: ignore[arg-type]  # each section was built as its field's type
 
 
 def _sections(environ: Mapping[str, str], problems: list[str]) -> dict[str, dict[str, str]]:
