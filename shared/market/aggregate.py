@@ -1,5 +1,7 @@
 """Merge short bars into longer ones on the longer bars' own time grid."""
 
+from functools import reduce
+
 import numpy as np
 
 from shared.market.bars import Bars
@@ -16,20 +18,21 @@ def aggregate_bars(open_time_ms: Ints, bars: Bars, *, step_ms: int, factor: int)
     if len(open_time_ms) == 0:
         return open_time_ms, bars
     skipped = int(-open_time_ms[0] // step_ms % factor)
-    groups = (len(open_time_ms) - skipped) // factor
-    used = slice(skipped, skipped + max(0, groups) * factor)
-    shape = (max(0, groups), factor, *bars.close.shape[1:])
-    first, high, low, last, volume = (field[used].reshape(shape) for field in bars)
-    times = open_time_ms[used][::factor]
+    stop = skipped + max(0, len(open_time_ms) - skipped) // factor * factor
+    times = open_time_ms[skipped:stop:factor]
     assert not (times % long_ms).any(), "rows are consecutive and on the grid"
-    merged = Bars(
-        np.ascontiguousarray(first[:, 0]),
-        high.max(axis=1),
-        low.min(axis=1),
-        np.ascontiguousarray(last[:, -1]),
-        volume.sum(axis=1),
+    opens, highs, lows, closes, volumes = (
+        [field[start:stop:factor] for start in range(skipped, skipped + factor)] for field in bars
     )
-    missing = np.isnan(bars.close[used].reshape(shape)).any(axis=1)
-    for field in merged:
-        field[missing] = np.nan
+    merged = Bars(
+        opens[0].copy(),
+        reduce(np.maximum, highs),
+        reduce(np.minimum, lows),
+        closes[-1].copy(),
+        reduce(np.add, volumes),
+    )
+    missing = np.isnan(reduce(np.add, closes))
+    if missing.any():
+        for field in merged:
+            field[missing] = np.nan
     return times, merged

@@ -32,6 +32,18 @@ def wilder(x: Floats, n: int) -> Floats:
     return recursive_mean(x, *wilder_weights(x, n), n)
 
 
+def last_ema(x: Floats, n: int) -> Floats:
+    """Return the last row of `ema`, `[symbols]`, as one weighted sum instead of a loop over time."""
+    weights, counts = ema_weights(x, n)
+    # A value's share of the average is its weight, less what every later value has taken.
+    kept = np.cumprod((1.0 - weights)[::-1], axis=0)[::-1]
+    weights[:-1] *= kept[1:]
+    shares = x * weights
+    average: Floats = shares.sum(axis=0) if len(weights[0]) == 1 else np.nansum(shares, axis=0)
+    np.copyto(average, np.nan, where=(counts[-1] < n) | np.isnan(x[-1]))
+    return average
+
+
 def ema_weights(x: Floats, n: int) -> tuple[Floats, Floats]:
     """Return the weight and the running count of each cell of an exponential average."""
     seen, counts = _counts(x)

@@ -13,22 +13,36 @@ from shared.market.columns import Floats
 Combine = Callable[[Floats, Floats], Floats]
 
 
-def rolling_sum(x: Floats, n: int) -> Floats:
-    """Sum of the last `n` rows; NaN while there are fewer rows and where a row is missing."""
+def window_sums(x: Floats, n: int) -> Floats:
+    """Return the sums of every `n` consecutive rows, oldest first: `n - 1` rows fewer than given, none if there are fewer."""
     assert n >= 1, "a window has at least one row"
     if n > len(x):
-        return np.full_like(x, np.nan)
+        return x[:0]
     total, summed, block, size = None, 0, x, 1
     while True:
         if n & size:
-            # Rows [t-n+1, t] are the rows summed so far, followed by the next `size` newer ones.
+            # Rows i to i + summed - 1, followed by the next `size` newer ones.
             total = block if total is None else total[: len(x) - summed - size + 1] + block[summed:]
             summed += size
         if summed == n:
             assert total is not None, "n has at least one bit"
-            return _padded(total, n)
+            return total
         block = block[:-size] + block[size:]
         size *= 2
+
+
+def padded(windows: Floats, rows: int) -> Floats:
+    """Put NaN rows in front of per-window results, so that row t belongs to the window that ends there."""
+    filled = np.empty((rows, *windows.shape[1:]))
+    start = rows - len(windows)
+    filled[:start] = np.nan
+    filled[start:] = windows
+    return filled
+
+
+def rolling_sum(x: Floats, n: int) -> Floats:
+    """Sum of the last `n` rows; NaN while there are fewer rows and where a row is missing."""
+    return padded(window_sums(x, n), len(x))
 
 
 def rolling_mean(x: Floats, n: int) -> Floats:
@@ -65,11 +79,4 @@ def _rolling_extreme(x: Floats, n: int, combine: Combine) -> Floats:
         size *= 2
     # Two overlapping blocks cover the window: an extreme does not mind rows counted twice.
     rest = n - size
-    return _padded(combine(block[: len(block) - rest], block[rest:]), n)
-
-
-def _padded(rows: Floats, n: int) -> Floats:
-    padded = np.empty((len(rows) + n - 1, *rows.shape[1:]))
-    padded[: n - 1] = np.nan
-    padded[n - 1 :] = rows
-    return padded
+    return padded(combine(block[: len(block) - rest], block[rest:]), len(x))

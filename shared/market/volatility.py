@@ -9,7 +9,7 @@ import numpy as np
 
 from shared.market.averages import ema
 from shared.market.columns import Floats
-from shared.market.rolling import rolling_max, rolling_mean, rolling_min, shifted
+from shared.market.rolling import padded, rolling_max, rolling_mean, rolling_min, window_sums
 
 
 class Bands(NamedTuple):
@@ -25,11 +25,14 @@ def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
 
     A bar without a known previous close (the first one, or after a missing bar) uses its own.
     """
-    previous = shifted(close)
-    ranges = np.fmax(high, previous)
-    ranges -= np.fmin(low, previous)
-    # A missing bar has no range, even when a previous close is known.
-    np.copyto(ranges, np.nan, where=np.isnan(close))
+    ranges = np.empty_like(high)
+    ranges[:1] = high[:1] - low[:1]
+    # `fmax` and `fmin` pass over a missing previous close.
+    np.fmax(high[1:], close[:-1], out=ranges[1:])
+    ranges[1:] -= np.fmin(low[1:], close[:-1])
+    missing = np.isnan(close)
+    if missing.any():
+        np.copyto(ranges, np.nan, where=missing)
     return ranges
 
 
@@ -40,10 +43,7 @@ def atr(high: Floats, low: Floats, close: Floats, n: int = 14) -> Floats:
 
 def bollinger(close: Floats, n: int = 20, width: float = 2.0) -> Bands:
     """Bands `width` population standard deviations around the simple average (Bollinger; specification 2.3)."""
-    # Centred first: the variance of numbers far from zero would lose its digits to their squares.
-    centre = close[-1:]
-    if len(close):
-        centre = np.where(np.isnan(centre), 0.0, centre)
+    centre = _centre(close)
     deviation = close - centre
     mean = rolling_mean(deviation, n)
     variance = rolling_mean(deviation * deviation, n)
@@ -54,12 +54,33 @@ def bollinger(close: Floats, n: int = 20, width: float = 2.0) -> Bands:
     return Bands(mean - half, mean, mean + half)
 
 
-def bollinger_width_pct(bands: Bands) -> Floats:
-    """Distance between the bands in per cent of the middle one (specification 2.3)."""
-    width: Floats = bands.upper - bands.lower
-    width /= bands.middle
-    width *= 100.0
-    return width
+def bollinger_width_pct(close: Floats, n: int = 20, width: float = 2.0) -> Floats:
+    """Distance between the Bollinger bands in per cent of the middle one (specification 2.3).
+
+    The same as from `bollinger`, without building the bands: n times the deviation is the root of
+    n * sum(d^2) - sum(d)^2, and n times the middle is sum(d) + n * centre.
+    """
+    centre = _centre(close)
+    deviation = close - centre
+    sums = window_sums(deviation, n)
+    deviation *= deviation
+    spread = window_sums(deviation, n)
+    spread *= n
+    spread -= sums * sums
+    np.maximum(spread, 0.0, out=spread)
+    np.sqrt(spread, out=spread)
+    sums += n * centre
+    spread /= sums
+    spread *= 2.0 * width * 100.0
+    return padded(spread, len(close))
+
+
+def _centre(close: Floats) -> Floats:
+    """Return one price per column to measure from: squares of numbers far from zero lose their digits."""
+    last = close[-1:]
+    if np.isnan(last).any():
+        return np.where(np.isnan(last), np.fmax.reduce(close, axis=0, keepdims=True), last)
+    return last
 
 
 def last_percentile_rank(x: Floats) -> Floats:
@@ -68,10 +89,10 @@ def last_percentile_rank(x: Floats) -> Floats:
     Takes `[rows, symbols]`, returns `[symbols]`: NaN where the last value or all earlier ones are missing.
     """
     last, earlier = x[-1], x[:-1]
-    seen = np.count_nonzero(~np.isnan(earlier), axis=0).astype(np.float64)
-    below = np.count_nonzero(earlier <= last, axis=0)
+    seen = (~np.isnan(earlier)).sum(axis=0, dtype=np.uint16).astype(np.float64)
+    below = (earlier <= last).sum(axis=0, dtype=np.uint16)
     known = ~np.isnan(last) & (seen > 0)
-    rank = np.full_like(seen, np.nan)
+    rank: Floats = np.full_like(seen, np.nan)
     np.divide(below * 100.0, seen, out=rank, where=known)
     return rank
 

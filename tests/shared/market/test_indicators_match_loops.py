@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from shared.market.averages import ema, sma, wilder
+from shared.market.averages import ema, last_ema, sma, wilder
 from shared.market.bars import Bars
 from shared.market.columns import Floats
 from shared.market.momentum import returns, rolling_correlation, rsi
@@ -49,6 +49,12 @@ def test_recursive_averages_equal_a_loop(holed: Bars, n: int) -> None:
     same(wilder(holed.close, n), each_column(lambda c: reference.wilder(c, n), holed.close))
 
 
+@pytest.mark.parametrize("n", [1, 9, 14, 160, 161])
+def test_the_last_average_alone_equals_the_last_of_all(bars: Bars, holed: Bars, n: int) -> None:
+    same(last_ema(holed.close, n), ema(holed.close, n)[-1])
+    same(last_ema(bars.close, n), ema(bars.close, n)[-1])
+
+
 def test_recursive_averages_of_one_column_equal_those_of_many(bars: Bars) -> None:
     same(ema(bars.close[:, 3], 14), ema(bars.close, 14)[:, 3])
     same(wilder(bars.close[:, 3], 14), wilder(bars.close, 14)[:, 3])
@@ -68,12 +74,14 @@ def test_bollinger_bands_equal_a_loop(holed: Bars) -> None:
     same(bands.middle, middle)
     same(bands.upper, middle + half)
     same(bands.lower, middle - half)
-    np.testing.assert_allclose(bollinger_width_pct(bands), 200 * half / middle, rtol=1e-8, equal_nan=True)
+    np.testing.assert_allclose(
+        bollinger_width_pct(holed.close), 200 * half / middle, rtol=1e-8, equal_nan=True
+    )
 
 
 def test_a_flat_price_has_no_bollinger_width() -> None:
     flat = np.full((40, 2), 64_123.7)
-    assert (bollinger_width_pct(bollinger(flat))[19:] == 0).all()
+    assert (bollinger_width_pct(flat)[19:] == 0).all()
 
 
 def test_percentile_rank_counts_the_earlier_values_not_above_the_last(holed: Bars) -> None:
