@@ -1,0 +1,1 @@
+"""Holds everything that touches the world: the wire, the ledger file, the recorded candles."""
