@@ -1,0 +1,1 @@
+"""Touches the world for the orchestrator: the wall clock and the leases."""
