@@ -1,11 +1,12 @@
 """The window merges back-fill and live bars, in any order, into one grid."""
 
-import msgspec
 import numpy as np
 import pytest
 
+from shared.log.port import Tail
 from shared.market.bars import Bars
-from shared.market.window import BarWindow, BarWindowState
+from shared.market.window import BarWindow
+from shared.runtime.snapshot import Snapshot, decode_snapshot, encode_snapshot, fingerprint
 from tests.shared.market.conftest import random_bars
 
 STEP_MS = 300_000
@@ -29,7 +30,7 @@ def test_live_bars_and_one_back_fill_give_the_same_window(seed: int) -> None:
         live.push(START_MS + row * STEP_MS, STEP_MS, ("A", "B", "C"), bars.rows(row, row + 1))
         assert live.last_open_time_ms == START_MS + row * STEP_MS
     same(live.bars, bars.rows(-30))
-    assert live.to_state() == filled(bars).to_state()
+    assert live == filled(bars)
 
 
 def test_bars_may_arrive_in_any_order_and_for_any_subset(seed: int) -> None:
@@ -111,20 +112,39 @@ def test_views_are_contiguous_and_cannot_be_written(seed: int) -> None:
         window.bars.close[0, 0] = 1.0
 
 
+def through_a_snapshot(window: BarWindow) -> BarWindow:
+    kept: Snapshot[BarWindow] = Snapshot(
+        fingerprint=fingerprint(BarWindow), position=1, tail=Tail(), state=window
+    )
+    restored = decode_snapshot(encode_snapshot(kept), BarWindow)
+    assert restored is not None
+    return restored.state
+
+
 def test_a_restored_window_continues_like_the_original(seed: int) -> None:
     bars = random_bars(seed, rows=55, symbols=3)
     window = filled(bars.rows(0, 47))
-    stored = msgspec.json.decode(msgspec.json.encode(window.to_state()), type=BarWindowState)
-    restored = BarWindow.from_state(stored)
+    restored = through_a_snapshot(window)
+    assert restored == window
     for one in (window, restored):
         one.push(START_MS + 47 * STEP_MS, STEP_MS, ("A", "B", "C"), bars.rows(47))
-    same(restored.bars, window.bars)
-    assert restored.to_state() == window.to_state()
+    assert restored == window
+    same(restored.bars, bars.rows(-30))
+
+
+def test_windows_are_equal_when_they_show_the_same(seed: int) -> None:
+    bars = random_bars(seed, rows=40, symbols=3)
+    window = filled(bars)
+    assert window == filled(bars)
+    assert window != filled(bars, symbols=("A", "C", "B"))
+    window.push(START_MS + 39 * STEP_MS, STEP_MS, ("B",), Bars(*(field[:1, :1] for field in bars)))
+    assert window != filled(bars)
 
 
 def test_an_empty_window_survives_a_snapshot() -> None:
     window = BarWindow(step_ms=STEP_MS, capacity=30)
-    assert BarWindow.from_state(window.to_state()).to_state() == window.to_state()
+    assert through_a_snapshot(window) == window
+    assert window.bars.close.shape == (30, 0)
     with pytest.raises(ValueError, match="empty"):
         _ = window.open_time_ms
 
@@ -141,7 +161,7 @@ def test_bars_that_do_not_fit_are_refused(
     seed: int, open_time_ms: int, step_ms: int, symbols: tuple[str, ...], complaint: str
 ) -> None:
     window = filled(random_bars(seed, rows=40, symbols=3))
-    before = window.to_state()
+    before = filled(random_bars(seed, rows=40, symbols=3))
     with pytest.raises(ValueError, match=complaint):
         window.push(open_time_ms, step_ms, symbols, random_bars(seed, rows=2, symbols=3))
-    assert window.to_state() == before
+    assert window == before
