@@ -1,10 +1,10 @@
 """Knows the files of a desk on this machine: `<home>/<desk>/`.
 
-    nats/        the broker's store: the log
-    simulator/   the simulated exchange's account and clock
-    logs/        what each process said
-    desk.json    how the desk was started, for the next start
-    run.json     what is running, while it is
+nats/        the broker's store: the log
+simulator/   the simulated exchange's account and clock
+logs/        what each process said
+desk.json    how the desk was started, for the next start
+run.json     what is running, while it is
 """
 
 import os

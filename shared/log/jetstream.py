@@ -13,9 +13,9 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
-from shared.contracts.codec import encode_body
+from shared.contracts.codec import decode_record, encode_body
 from shared.contracts.desk import AGEING_SOURCES, Source
-from shared.contracts.record import Draft, digest
+from shared.contracts.record import Draft, Record, digest
 from shared.log.port import Delivery, FenceConflict, LogInvalid, LogUnavailable, Tail
 from shared.log.reader import OrderedReader
 
@@ -111,14 +111,21 @@ class JetStreamLog:
 
     async def tail(self, source: Source, partition: int) -> Tail:
         """Return the last record of a subject, as the stream's leader knows it."""
+        message = await self._last_message(source, partition)
+        return Tail(message.seq, digest(message.data)) if message is not None else Tail()
+
+    async def last_record(self, source: Source, partition: int) -> Record | None:
+        """Return the last record of a subject itself, or None."""
+        message = await self._last_message(source, partition)
+        return decode_record(message.data, seq=message.seq) if message is not None else None
+
+    async def _last_message(self, source: Source, partition: int) -> Any:
         try:
-            message = await self._context.get_last_msg(self.stream, self.subject(source, partition))
+            return await self._context.get_last_msg(self.stream, self.subject(source, partition))
         except NotFoundError:
-            return Tail()
+            return None
         except (NatsError, TimeoutError, OSError) as error:
             raise LogUnavailable(f"{source}.{partition}: the tail is not to be had: {error!r}") from error
-        assert message.seq is not None, "a stored message has a sequence"
-        return Tail(message.seq, digest(message.data or b""))
 
     async def read(
         self, sources: frozenset[Source], *, after_seq: int = 0, live: bool = True

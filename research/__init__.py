@@ -1,0 +1,1 @@
+"""Holds what looks at a desk from outside: replay, explanations, reports."""
