@@ -5,6 +5,7 @@ and while a simulated venue is silent it stands still, because nobody knows how 
 """
 
 import asyncio
+from time import monotonic_ns
 
 from shared.contracts.base import Event
 from shared.contracts.desk import ClockTicked, ServiceSeen, Source
@@ -32,20 +33,25 @@ class DeskTime:
         self._speed = 1 / clock.wall_s(1.0)
         self._told_ns = last_ns
         self._shown_ns = 0
+        self._shown_at_ns = 0
 
     def observe(self, time_ns: int) -> None:
         """Take the venue's word for what time it is."""
         self._clock.observe(time_ns)
-        self._shown_ns = max(self._shown_ns, time_ns)
+        if time_ns > self._shown_ns:
+            self._shown_ns, self._shown_at_ns = time_ns, monotonic_ns()
 
     def next_ns(self) -> int:
         """Return the time of the next tick; 0 while desk time is unknown."""
-        now_ns = self._clock.now_ns()
-        if self._speed != 1.0:
-            furthest_ns = self._shown_ns + int(EXTRAPOLATE_WALL_S * self._speed * NS_PER_S)
-            now_ns = min(now_ns, furthest_ns)
+        now_ns = self._clock.now_ns() if self._speed == 1.0 else self._simulated_ns()
         self._told_ns = max(self._told_ns, now_ns)
         return self._told_ns
+
+    def _simulated_ns(self) -> int:
+        if not self._shown_ns:
+            return 0
+        silent_ns = min(monotonic_ns() - self._shown_at_ns, int(EXTRAPOLATE_WALL_S * NS_PER_S))
+        return self._shown_ns + int(silent_ns * self._speed)
 
 
 class ClockEdge:

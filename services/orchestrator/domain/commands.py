@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from services.orchestrator.domain.moves import Moves
 from services.orchestrator.domain.phases import resting
-from services.orchestrator.domain.recovery import return_from_error
+from services.orchestrator.domain.recovery import return_from_error, unresolved
 from shared.contracts.engine import (
     TRADING_ACTIVE,
     CommandAccepted,
@@ -90,7 +90,7 @@ def _what_lacks(moves: Moves, request: CommandRequested) -> str:
         case CommandName.RELOAD if request.preset is None:
             return "reload needs a preset"
         case CommandName.RETRY:
-            return "; ".join(moves.facts.health.problems(moves.partitions, moves.facts.tick))
+            return "; ".join(unresolved(moves))
     return ""
 
 

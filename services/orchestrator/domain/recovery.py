@@ -16,6 +16,8 @@ RETRIES_MAX = 3
 # In wall seconds (ticks) as well as in desk time, which may be too fast for any process to return.
 PATIENCE_S = sum(RETRY_DELAY_S * RETRY_FACTOR**n for n in range(RETRIES_MAX))
 MS_PER_S = 1_000
+# Starting takes its time, and a paused engine enters nothing: there, a dead service is no failure.
+WAITING = frozenset({EngineState.INITIALIZING, EngineState.PAUSED})
 
 
 def check_health(moves: Moves) -> None:
@@ -26,15 +28,22 @@ def check_health(moves: Moves) -> None:
         _leave_error(moves)
     elif moves.engine.active:
         _fail(moves, health.failures(moves.partitions, tick))
-    elif state in {EngineState.INITIALIZING, EngineState.PAUSED}:
-        # Starting takes its time, and a paused engine enters nothing: a dead service can wait.
+    elif state in WAITING:
         _fail(moves, health.reported())
+
+
+def unresolved(moves: Moves) -> list[str]:
+    """Return what keeps an engine in error from going back to where it was."""
+    health = moves.facts.health
+    if moves.engine.interrupted in WAITING:
+        return health.reported()
+    return health.problems(moves.partitions, moves.facts.tick)
 
 
 def return_from_error(moves: Moves, trigger: str, reason: str = "") -> None:
     """Go back to where the engine was, by the legal moves there are."""
     interrupted = moves.engine.interrupted
-    if interrupted in {EngineState.INITIALIZING, EngineState.PAUSED}:
+    if interrupted in WAITING:
         moves.go(interrupted, trigger, reason)
     else:
         moves.go(resting(moves), trigger, reason)
@@ -50,7 +59,7 @@ def _fail(moves: Moves, failures: list[str]) -> None:
 
 
 def _leave_error(moves: Moves) -> None:
-    problems = moves.facts.health.problems(moves.partitions, moves.facts.tick)
+    problems = unresolved(moves)
     if not problems:
         return_from_error(moves, "recovered")
     elif _patience_is_over(moves):
