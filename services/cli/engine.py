@@ -11,11 +11,18 @@ from uuid import uuid4
 import msgspec
 import typer
 
-from services.cli.home import DeskHome, HomeInvalid, RunFile, default_home
-from services.cli.options import DeskOption, HomeOption, JsonOption, refuse
+from services.cli.home import DeskHome, HomeInvalid, default_home
+from services.cli.options import DeskOption, HomeOption, JsonOption, NatsOption, refuse
 from shared.contracts.base import Event
 from shared.contracts.desk import Source
-from shared.contracts.engine import CommandAccepted, CommandName, CommandRefused, CommandRequested
+from shared.contracts.engine import (
+    TRADING_ACTIVE,
+    CommandAccepted,
+    CommandName,
+    CommandRefused,
+    CommandRequested,
+    EngineState,
+)
 from shared.contracts.position import Flattened
 from shared.contracts.preset import Preset, PresetError, load_preset
 from shared.log.connection import connect
@@ -24,6 +31,7 @@ from shared.log.port import LogError
 from shared.log.writer import SharedWriter
 
 FLATTENING = frozenset({CommandName.PANIC_EXIT, CommandName.KILL_SWITCH})
+UNDER_WAY = TRADING_ACTIVE | {EngineState.INITIALIZING, EngineState.PAUSED}
 ANSWER_TIMEOUT_S = 10.0
 FLAT_TIMEOUT_S = 60.0
 ANSWERS = frozenset({Source.ORCHESTRATOR, Source.EXECUTION})
@@ -34,6 +42,8 @@ def engine(  # noqa: PLR0913  each is a word of the command line
     *,
     preset: Annotated[str | None, typer.Option(help="Rules for start and reload.")] = None,
     reason: Annotated[str, typer.Option(help="Why; kept in the log.")] = "",
+    ensure: Annotated[bool, typer.Option("--ensure", help="A start of an engine that runs is fine.")] = False,
+    nats: NatsOption = None,
     desk: DeskOption = "main",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -44,24 +54,23 @@ def engine(  # noqa: PLR0913  each is a word of the command line
         run, before = desk_home.running(), desk_home.read_desk()
     except HomeInvalid as error:
         refuse(str(error))
-    if run is None:
-        refuse(f"desk {desk!r} is not running: start it with `breakout up`", code=1)
+    url = nats or (run.nats_url if run else None)
+    if url is None:
+        refuse(f"desk {desk!r} is not running here: start it with `breakout up`, or name --nats", code=1)
     rules = _rules(command, preset or (before.preset if before else ""))
     request = CommandRequested(
         command_id=str(uuid4()), command=command, requested_by="command line", reason=reason, preset=rules
     )
     try:
-        answer = asyncio.run(_ask(run, request))
+        answer = asyncio.run(_ask(url, desk, request))
     except (LogError, TimeoutError) as error:
         refuse(f"no answer to {command}: {error or 'timed out'}", code=1)
     if as_json:
         typer.echo(msgspec.json.encode(answer))
-    elif isinstance(answer, CommandRefused):
+    if isinstance(answer, CommandRefused) and not (ensure and answer.state in UNDER_WAY):
         refuse(f"{answer.reason}; possible here: {', '.join(answer.allowed)}", code=1)
-    else:
+    if not as_json:
         typer.echo(f"{command}: {'flat' if isinstance(answer, Flattened) else 'accepted'}")
-    if isinstance(answer, CommandRefused):
-        raise typer.Exit(1)
 
 
 def _rules(command: CommandName, preset: str) -> Preset | None:
@@ -73,9 +82,9 @@ def _rules(command: CommandName, preset: str) -> Preset | None:
         refuse(str(error))
 
 
-async def _ask(run: RunFile, request: CommandRequested) -> Event:
+async def _ask(url: str, desk: str, request: CommandRequested) -> Event:
     """Append the request and return its outcome; for an exit from everything, that the venue is flat."""
-    log = JetStreamLog(await connect(run.nats_url, name="breakout-engine"), run.desk)
+    log = JetStreamLog(await connect(url, name="breakout-engine"), desk)
     flattening = request.command in FLATTENING
     try:
         seq = await SharedWriter(log, Source.COMMANDS).append([request], time_ns=await _desk_time(log))

@@ -14,6 +14,10 @@ HomeOption = Annotated[
     typer.Option("--home", help="Folder of all state.", show_default="$BREAKOUT_HOME, else ~/.breakout"),
 ]
 DeskOption = Annotated[str, typer.Option("--desk", help="Name of the desk.")]
+NatsOption = Annotated[
+    str | None,
+    typer.Option("--nats", help="URL of the broker.", show_default="of the desk that runs here"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

@@ -183,12 +183,18 @@ class _Shell:
                 # The fence keeps an unrenewed leader harmless; the venue's exits must not wait.
                 self._logger.debug("lease_not_renewed", error=str(error))
                 held = self._leading
+            else:
+                self._touch_heartbeat_file()
             if (held or not self._parts.exclusive) and not self._leading:
                 await self._step_up()
             elif not held and self._leading and self._parts.exclusive:
                 self._logger.warning("lease_lost")
                 await self._step_down()
             await asyncio.sleep(self._settings.lease_ttl_s / RENEWALS_PER_TTL)
+
+    def _touch_heartbeat_file(self) -> None:
+        if self._settings.heartbeat_file:
+            Path(self._settings.heartbeat_file).touch()
 
     async def _step_up(self) -> None:
         self._leading = True

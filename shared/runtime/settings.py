@@ -62,7 +62,8 @@ class RuntimeSection(Section, frozen=True, kw_only=True):
     snapshot_every_records: int = 20_000
     drain_timeout_s: float = 5.0
     log_level: str = "info"
-    home: str = ""
+    # Touched with every sign of life, for a container's health check; empty: none.
+    heartbeat_file: str = ""
 
 
 class VenueSection(Section, frozen=True, kw_only=True):
