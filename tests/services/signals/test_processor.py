@@ -123,7 +123,7 @@ def test_a_hole_in_the_last_twenty_bars_makes_volume_unknown() -> None:
     symbols = [SYMBOL, "X/USDT:USDT"]
     market = Market(levels=[level(symbol=symbol) for symbol in symbols], symbols=symbols)
     market.open_time_ms += BAR_MS
-    market.bar(QUIET)
+    market.pass_bars(QUIET, 10)
     market.say(books(0.3, symbols))
     for near_miss in market.bar(BREAKING):
         assert failed([near_miss]) == ["volume_surge"]
