@@ -1,0 +1,1 @@
+"""Judge markets: pure functions of bars and observations, and the processor that folds them."""
