@@ -1,0 +1,80 @@
+"""Follows one demo desk: it trades, its books equal the exchange's, and its session can be checked."""
+
+import pytest
+
+from shared.contracts.position import PositionClosed, PositionOpened
+from tests.system.running_desk import RunningDesk
+
+pytestmark = pytest.mark.system
+
+STOP_WITHIN_WALL_S = 2.0
+SPEED = 120.0
+
+
+async def test_it_opens_and_closes_positions_by_itself(desk: RunningDesk) -> None:
+    await desk.await_events(PositionOpened, 1, timeout_s=90)
+    closed = await desk.await_events(PositionClosed, 3, timeout_s=180)
+    print(f"ready after {desk.ready_s:.1f} s; closed {len(closed)}")
+
+
+def test_the_books_equal_the_exchanges(desk: RunningDesk) -> None:
+    code, books = desk.command("books", "--check")
+    assert code == 0, books
+
+
+def test_no_client_order_id_reached_the_exchange_twice(desk: RunningDesk) -> None:
+    ids = [order["orderLinkId"] for order in desk.ledger()["orders"]]
+    assert ids
+    assert len(ids) == len(set(ids))
+
+
+def test_every_position_had_a_stop_at_the_exchange_within_two_seconds(desk: RunningDesk) -> None:
+    ledger = desk.ledger()
+    orders = {order["orderLinkId"]: order for order in ledger["orders"]}
+    stops = [order for order in ledger["orders"] if order["reduceOnly"] and order["stopOrderType"]]
+    first_fills: dict[str, int] = {}
+    for execution in ledger["executions"]:
+        order = orders.get(execution["orderLinkId"])
+        if order is not None and not order["reduceOnly"]:
+            first_fills.setdefault(execution["orderLinkId"], int(execution["execTime"]))
+    assert first_fills
+    for entry, filled_ms in first_fills.items():
+        symbol = orders[entry]["symbol"]
+        delays = [
+            (int(stop["createdTime"]) - filled_ms) / 1000 / SPEED
+            for stop in stops
+            if stop["symbol"] == symbol and int(stop["createdTime"]) >= filled_ms
+        ]
+        assert delays, f"{entry}: no stop"
+        assert min(delays) <= STOP_WITHIN_WALL_S, f"{entry}: stop after {min(delays):.1f} s"
+
+
+def test_every_decision_of_the_session_is_derived_again(desk: RunningDesk) -> None:
+    code, report = desk.command("replay", "--verify")
+    assert code == 0, report
+    print(report)
+
+
+def test_the_logs_chain_is_whole(desk: RunningDesk) -> None:
+    code, report = desk.command("log", "verify")
+    assert code == 0, report
+
+
+async def test_a_closed_position_can_be_explained(desk: RunningDesk) -> None:
+    (_, closed), *_ = await desk.await_events(PositionClosed, 1, timeout_s=10)
+    assert isinstance(closed, PositionClosed)
+    code, chain = desk.command("explain", closed.position_id)
+    assert code == 0, chain
+    assert closed.symbol in str(chain)
+
+
+def test_ctrl_c_ends_everything_within_ten_seconds_and_the_next_start_resumes(desk: RunningDesk) -> None:
+    closed_before = desk.command("status")[1]["engine"]["positions_closed"]
+    took = desk.stop()
+    assert took < 10
+    desk.start()
+    code, status = desk.command("status")
+    assert code == 0
+    assert status["engine"]["positions_closed"] >= closed_before
+    code, books = desk.command("books", "--check")
+    assert code == 0, books
