@@ -7,49 +7,20 @@ then is folded, so that one changed decision does not hide whether the others st
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from shared.contracts.base import Event
-from shared.contracts.codec import encode_event
 from shared.contracts.desk import AGEING_SOURCES, Source
 from shared.contracts.processor import Processor
 from shared.contracts.record import Draft, Record
 from shared.log.port import Tail
+from shared.runtime.difference import Difference, DifferenceKind, as_json, first_difference
 from shared.runtime.replica import DeciderFailed, Decision, Replica
 
 # One cause makes many differences; the first ones are what a person reads.
 DIFFERENCES_KEPT = 20
-
-
-class DifferenceKind(StrEnum):
-    """How the recorded session and the derived one part."""
-
-    CHANGED = "changed"
-    # Derived, but the log goes on without it.
-    DROPPED = "dropped"
-    # Recorded, but the input it names is decided otherwise: with nothing, or once already.
-    ADDED = "added"
-    # Recorded after an answer to a later input.
-    REORDERED = "reordered"
-    RAISED = "raised"
-
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision that does not come out as recorded; events as JSON."""
-
-    kind: DifferenceKind
-    # Seq of the recorded decision; 0 when there is none.
-    seq: int
-    cause: int
-    time_ns: int
-    # The first field that differs, with both values; or the error raised.
-    first: str
-    recorded: tuple[str, ...] = ()
-    derived: tuple[str, ...] = ()
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,20 +58,26 @@ class Verifier:
         self._events = 0
         self._found = 0
         self._differences: list[Difference] = []
-        self._begun: set[tuple[Source, int]] = set()
+        self._ageing_begun: set[tuple[Source, int]] = set()
         self._impossible = ""
         self._stopped = False
 
     def read(self, record: Record) -> None:
         """Take in the next record of the log; those the processor does not read are ignored."""
-        processor = self._replica.processor
+        own = self._replica.owns(record)
+        if self._impossible or not (own or record.source in self._replica.processor.reads):
+            return
+        self._look_for_expiry(record, own=own)
+        if not own:
+            self._inputs.append(record.seq)
         if self._stopped:
             return
         try:
-            if self._replica.owns(record):
+            if own:
                 self._compare(record)
-            elif record.source in processor.reads:
-                self._take_input(record)
+            else:
+                self._replica.read(record)
+                self._decide_silent()
         except DeciderFailed as error:
             self._stop(DifferenceKind.RAISED, record, str(error))
 
@@ -119,15 +96,17 @@ class Verifier:
             impossible=self._impossible,
         )
 
-    def _take_input(self, record: Record) -> None:
-        writer = (record.source, record.partition)
-        if record.source in AGEING_SOURCES and writer not in self._begun and record.prev:
-            self._give_up(f"{record.source} records before {record.seq} have expired")
-            return
-        self._begun.add(writer)
-        self._inputs.append(record.seq)
-        self._replica.read(record)
-        self._decide_silent()
+    def _look_for_expiry(self, record: Record, *, own: bool) -> None:
+        """Give up when inputs have aged away: without them every difference would be our own making."""
+        if own:
+            ages = self._replica.processor.reads & AGEING_SOURCES and not self._ageing_begun
+            if ages and record.cause < record.seq and not self._was_input(record.cause):
+                self._give_up(f"record {record.cause}, which decision {record.seq} answers, has expired")
+        elif record.source in AGEING_SOURCES:
+            writer = (record.source, record.partition)
+            if writer not in self._ageing_begun and record.prev:
+                self._give_up(f"records of {record.source} before {record.seq} have expired")
+            self._ageing_begun.add(writer)
 
     def _decide_silent(self) -> None:
         """Go on up to the first input that is answered; its recorded answer is yet to be read."""
@@ -148,7 +127,7 @@ class Verifier:
         self._decisions += 1
         self._events += len(record.events)
         self._last_cause = record.cause
-        first = _first_difference(record, self._awaited.draft)
+        first = first_difference(record, self._awaited.draft)
         if first:
             self._note(DifferenceKind.CHANGED, record, first, self._awaited.draft)
         self._go_on(self._awaited.cause, record)
@@ -174,23 +153,28 @@ class Verifier:
                 cause=decision.cause.seq,
                 time_ns=decision.cause.time_ns,
                 first=f"{names} decided, nothing recorded",
-                derived=_as_json(draft.events),
+                derived=as_json(draft.events),
             )
         )
 
     def _note_unfounded(self, record: Record) -> None:
         if not self._was_input(record.cause):
-            if not self._begun & AGEING_WRITERS and self._replica.processor.reads & AGEING_SOURCES:
-                self._give_up(f"the input {record.cause} of decision {record.seq} has expired")
-                return
             reason = f"it answers record {record.cause}, which is no input before it"
             self._stop(DifferenceKind.ADDED, record, reason)
         elif record.cause < self._last_cause:
             reason = f"it answers record {record.cause} after an answer to {self._last_cause}"
+            self._forget_dropped(record.cause)
             self._stop(DifferenceKind.REORDERED, record, reason)
         else:
             again = " again" if record.cause == self._last_cause else ""
             self._stop(DifferenceKind.ADDED, record, f"nothing is decided on record {record.cause}{again}")
+
+    def _forget_dropped(self, cause: int) -> None:
+        """Take back that an answer was dropped: it was found later, out of its order."""
+        dropped = [d for d in self._differences if d.kind is DifferenceKind.DROPPED and d.cause == cause]
+        for difference in dropped:
+            self._differences.remove(difference)
+            self._found -= 1
 
     def _was_input(self, seq: int) -> bool:
         place = bisect_left(self._inputs, seq)
@@ -204,8 +188,8 @@ class Verifier:
                 cause=record.cause,
                 time_ns=record.time_ns,
                 first=first,
-                recorded=_as_json(record.events),
-                derived=_as_json(derived.events) if derived is not None else (),
+                recorded=as_json(record.events),
+                derived=as_json(derived.events) if derived is not None else (),
             )
         )
 
@@ -222,9 +206,8 @@ class Verifier:
     def _give_up(self, reason: str) -> None:
         self._impossible = f"{reason}: what depended on them cannot be derived again"
         self._stopped = True
-
-
-AGEING_WRITERS = frozenset((source, partition) for source in AGEING_SOURCES for partition in range(1))
+        self._found = 0
+        self._differences.clear()
 
 
 def verify_processor(processor: Processor[Any], records: Iterable[Record], desk_id: UUID) -> Verification:
@@ -236,43 +219,3 @@ def verify_processor(processor: Processor[Any], records: Iterable[Record], desk_
     for record in records:
         verifier.read(record)
     return verifier.finish()
-
-
-def _as_json(events: Iterable[Event]) -> tuple[str, ...]:
-    return tuple(encode_event(event).decode() for event in events)
-
-
-def _first_difference(record: Record, draft: Draft | None) -> str:
-    """Return the path of the first value that differs, byte for byte; empty when nothing does."""
-    assert draft is not None, "an awaited decision has a draft"
-    if record.time_ns != draft.time_ns:
-        return f"time_ns: recorded {record.time_ns}, derived {draft.time_ns}"
-    if record.correlation != draft.correlation:
-        return f"correlation: recorded {record.correlation!r}, derived {draft.correlation!r}"
-    recorded = [msgspec.json.decode(encode_event(event)) for event in record.events]
-    derived = [msgspec.json.decode(encode_event(event)) for event in draft.events]
-    return _differing("events", recorded, derived)
-
-
-def _differing(path: str, recorded: Any, derived: Any) -> str:
-    if isinstance(recorded, dict) and isinstance(derived, dict) and recorded.keys() == derived.keys():
-        pairs = ((f"{path}.{key}", recorded[key], derived[key]) for key in recorded)
-    elif isinstance(recorded, list) and isinstance(derived, list) and len(recorded) == len(derived):
-        pairs = (
-            (f"{path}[{place}]", *pair) for place, pair in enumerate(zip(recorded, derived, strict=True))
-        )
-    else:
-        return (
-            "" if recorded == derived else f"{path}: recorded {_short(recorded)}, derived {_short(derived)}"
-        )
-    return next((found for found in (_differing(*pair) for pair in pairs) if found), "")
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} ({', '.join(_name(item) for item in value)})"
-    return msgspec.json.encode(value).decode()
-
-
-def _name(item: Any) -> str:
-    return str(item.get("type", "?")) if isinstance(item, dict) else str(item)
