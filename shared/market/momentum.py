@@ -3,6 +3,8 @@
 All arrays are time-major, `[rows]` or `[rows, symbols]`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from shared.market.averages import recursive_mean, wilder_weights
@@ -38,15 +40,29 @@ def rolling_correlation(x: Floats, reference: Floats, n: int = 50, pairs_min: in
     Pairs with a missing side are left out; NaN with fewer than `pairs_min` pairs (default: all `n`), fewer rows, or
     a side that does not vary. Within [-1, 1].
     """
+    return _pearson(
+        x, reference, n if pairs_min is None else pairs_min, lambda values: rolling_sum(values, n)
+    )
+
+
+def correlation(x: Floats, reference: Floats, pairs_min: int) -> Floats:
+    """Pearson correlation of each column with a reference `[rows, 1]` over all rows, `[symbols]`.
+
+    The last row of `rolling_correlation` with `n` rows.
+    """
+    return _pearson(x, reference, pairs_min, lambda values: values.sum(axis=0))
+
+
+def _pearson(x: Floats, reference: Floats, pairs_min: int, total: Callable[[Floats], Floats]) -> Floats:
     paired = ~(np.isnan(x) | np.isnan(reference))
     a, b = np.where(paired, x, 0.0), np.where(paired, reference, 0.0)
-    pairs = rolling_sum(paired.astype(np.float64), n)
-    sum_a, sum_b = rolling_sum(a, n), rolling_sum(b, n)
+    pairs = total(paired.astype(np.float64))
+    sum_a, sum_b = total(a), total(b)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance_a = rolling_sum(a * a, n) - sum_a * sum_a / pairs
-        variance_b = rolling_sum(b * b, n) - sum_b * sum_b / pairs
-        covariance = rolling_sum(a * b, n) - sum_a * sum_b / pairs
+        variance_a = total(a * a) - sum_a * sum_a / pairs
+        variance_b = total(b * b) - sum_b * sum_b / pairs
+        covariance = total(a * b) - sum_a * sum_b / pairs
         scale = np.sqrt(variance_a * variance_b)
-        enough = (pairs >= (n if pairs_min is None else pairs_min)) & (scale > 0)
-        correlation = np.divide(covariance, scale, out=np.full_like(a, np.nan), where=enough)
-    return np.clip(correlation, -1.0, 1.0)
+        enough = (pairs >= pairs_min) & (scale > 0)
+        coefficient = np.divide(covariance, scale, out=np.full_like(pairs, np.nan), where=enough)
+    return np.clip(coefficient, -1.0, 1.0)

@@ -27,12 +27,15 @@ def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
     """
     ranges = np.empty_like(high)
     ranges[:1] = high[:1] - low[:1]
-    # `fmax` and `fmin` pass over a missing previous close.
+    missing = np.isnan(close)
+    if not missing.any():
+        np.maximum(high[1:], close[:-1], out=ranges[1:])
+        ranges[1:] -= np.minimum(low[1:], close[:-1])
+        return ranges
+    # `fmax` and `fmin` pass over a missing previous close, at a price.
     np.fmax(high[1:], close[:-1], out=ranges[1:])
     ranges[1:] -= np.fmin(low[1:], close[:-1])
-    missing = np.isnan(close)
-    if missing.any():
-        np.copyto(ranges, np.nan, where=missing)
+    np.copyto(ranges, np.nan, where=missing)
     return ranges
 
 
@@ -88,8 +91,13 @@ def last_percentile_rank(x: Floats) -> Floats:
 
     Takes `[rows, symbols]`, returns `[symbols]`: NaN where the last value or all earlier ones are missing.
     """
+    if len(x) == 0:
+        return np.full(x.shape[1:], np.nan)
     last, earlier = x[-1], x[:-1]
-    seen = (~np.isnan(earlier)).sum(axis=0, dtype=np.uint16).astype(np.float64)
+    missing = np.isnan(earlier)
+    seen = np.full(last.shape, float(len(earlier)))
+    if missing.any():
+        seen -= missing.sum(axis=0, dtype=np.uint16)
     below = (earlier <= last).sum(axis=0, dtype=np.uint16)
     known = ~np.isnan(last) & (seen > 0)
     rank: Floats = np.full_like(seen, np.nan)

@@ -65,7 +65,7 @@ class BarWindow(msgspec.Struct, kw_only=True, eq=False):
         view.flags.writeable = False
         return Bars(*view)
 
-    def add(self, symbols: Sequence[str]) -> None:
+    def _add(self, symbols: Sequence[str]) -> None:
         """Give each unknown symbol a column of missing bars; many at once cost no more than one."""
         added = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.column_of]
         if not added:
@@ -84,7 +84,7 @@ class BarWindow(msgspec.Struct, kw_only=True, eq=False):
         rows = self._checked_rows(open_time_ms, step_ms, symbols, bars)
         if rows == 0 or not symbols:
             return
-        self.add(symbols)
+        self._add(symbols)
         self._advance_to(open_time_ms + (rows - 1) * step_ms)
         assert self.last_open_time_ms is not None, "advancing sets the time"
         behind = (self.last_open_time_ms - open_time_ms) // step_ms

@@ -49,9 +49,12 @@ def cluster(extremes: Sorted, marked: Bools, tolerance: Floats) -> Clusters:
     A group begins at the lowest price that no other has taken, so it cannot creep through a dense range.
     """
     chosen = np.take_along_axis(marked, extremes.bar, axis=1)
-    chosen[:, 1:] &= ~(chosen[:, :-1] & (extremes.values[:, 1:] == extremes.values[:, :-1]))
     prices = extremes.values[chosen]
-    stops = np.cumsum(chosen.sum(axis=1))
+    symbol = np.repeat(np.arange(len(chosen)), chosen.sum(axis=1))
+    distinct = np.ones(len(prices), dtype=np.bool_)
+    distinct[1:] = (prices[1:] != prices[:-1]) | (symbol[1:] != symbol[:-1])
+    prices = prices[distinct]
+    stops = np.cumsum(np.bincount(symbol[distinct], minlength=len(chosen)))
     ladder = prices.tolist()
     starts: list[int] = []
     counts: list[int] = []

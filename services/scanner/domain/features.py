@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from services.scanner.domain.state import BAR_MS
 from shared.market.aggregate import aggregate_ranges, whole_groups
 from shared.market.averages import last_ema
 from shared.market.bars import Bars
@@ -16,7 +17,6 @@ from shared.market.momentum import correlation, returns
 from shared.market.volatility import bollinger_width_pct, last_percentile_rank, true_range
 from shared.market.volume import surge_1h, surge_5m
 
-BAR_MS = 300_000
 LONG_FACTOR = 3
 ATR_BARS = 14
 BOLLINGER_BARS = 20

@@ -5,6 +5,7 @@ interest is watched has them: unknown, they pass here, and a signal requires the
 ticker must tell (turnover, ATR, width, surges) fails while unknown.
 """
 
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from shared.market.columns import Bools, Floats
 
 # Specification 2.4: a looser correlation limit than the risk section's never goes below this one.
 CORRELATION_LIMIT_MIN = 0.85
-CANDLES_MIN = 20
+CANDLES_MIN = 20.0
 # Widest spread of healthy data: twice the filter's, at least this.
 HEALTHY_SPREAD_BPS_MIN = 20.0
 # A side of the book worth less than a dollar is empty.
@@ -61,15 +62,14 @@ def checks(judged: list[Filter]) -> tuple[list[tuple[Check, ...]], Bools]:
 
 
 def _column(judged: Filter, passed: Bools) -> list[Check]:
-    return [
-        Check(
-            name=judged.name,
-            passed=verdict,
-            # NaN alone differs from itself.
-            value=value if value == value else None,  # noqa: PLR0124
-            minimum=judged.minimum,
-            maximum=judged.maximum,
+    def check(value: float | None, verdict: bool) -> Check:
+        return Check(
+            name=judged.name, passed=verdict, value=value, minimum=judged.minimum, maximum=judged.maximum
         )
+
+    unknown = check(None, judged.passes_unknown)
+    return [
+        unknown if isnan(value) else check(value, verdict)
         for value, verdict in zip(judged.values.tolist(), passed.tolist(), strict=True)
     ]
 

@@ -20,7 +20,7 @@ from services.scanner.domain.clusters import (
     sort_extremes,
     touches,
 )
-from services.scanner.domain.features import BAR_MS
+from services.scanner.domain.state import BAR_MS
 from shared.contracts.preset import LevelsRules
 from shared.contracts.scan import Level, LevelKind
 from shared.market.bars import Bars
@@ -72,7 +72,7 @@ def build_levels(
 
     `bars` are `[rows, symbols]`, `atr` is that of the last bar, `[symbols]`.
     """
-    if not symbols:
+    if not symbols or len(open_time_ms) == 0:
         return []
     market = _market(open_time_ms, bars, atr)
     of_highs, of_lows = candidate_bars(bars)
@@ -155,19 +155,27 @@ def _standing_apart(found: _Found, atr: Floats) -> list[tuple[int, int, float, f
     Returns place, symbol, strength and price of at most as many per symbol as are kept.
     """
     order = np.lexsort((found.price, -found.strength, found.symbol))
-    columns = (order, found.symbol[order], found.strength[order], found.price[order])
+    bounds = np.searchsorted(found.symbol, np.arange(len(atr) + 1)).tolist()
     distances = (SEPARATION_ATR * atr).tolist()
+    places, prices, strengths = order.tolist(), found.price[order].tolist(), found.strength[order].tolist()
     chosen: list[tuple[int, int, float, float]] = []
-    current, distance = -1, 0.0
-    kept: list[float] = []
-    for entry in zip(*(column.tolist() for column in columns), strict=True):
-        _, symbol, _, price = entry
-        if symbol != current:
-            current, kept, distance = symbol, [], distances[symbol]
-        if len(kept) < LEVELS_KEPT and all(abs(price - other) >= distance for other in kept):
-            kept.append(price)
-            chosen.append(entry)
+    for symbol, distance in enumerate(distances):
+        kept: list[float] = []
+        for i in range(bounds[symbol], bounds[symbol + 1]):
+            if _is_apart(prices[i], kept, distance):
+                kept.append(prices[i])
+                chosen.append((places[i], symbol, strengths[i], prices[i]))
+                if len(kept) == LEVELS_KEPT:
+                    break
     return chosen
+
+
+def _is_apart(price: float, others: list[float], distance: float) -> bool:
+    # A loop: `all` over a generator takes most of the time of a scan.
+    for other in others:  # noqa: SIM110
+        if abs(price - other) < distance:
+            return False
+    return True
 
 
 def _level(symbol: str, kind: LevelKind, found: _Found, at: int, base_height: float | None) -> Level:
