@@ -1,0 +1,1 @@
+"""Touches the world for the gateway: the log, HTTP and WebSockets."""

@@ -1,0 +1,1 @@
+"""Folds the log into what people look at; pure, one file per subject."""
