@@ -119,4 +119,3 @@ class ScanCompleted(Event, frozen=True, kw_only=True):
     passed: int
     with_levels: int
     ranked: tuple[RankedMarket, ...]
-
