@@ -5,6 +5,8 @@ import os
 import socket
 import sys
 
+import uvicorn
+
 from services.simulator.adapters.failures import DataError
 from services.simulator.service import Simulator
 from services.simulator.settings import Settings, SettingsError, load_settings
@@ -19,13 +21,16 @@ def main() -> int:
     except (SettingsError, DataError) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
-    asyncio.run(simulator.run(listener))
+    loop_factory = uvicorn.Config(simulator.application).get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(simulator.run(listener))
     return 0
 
 
 def bind(settings: Settings) -> socket.socket:
     """Return a socket bound to the settings' address, before anything else is opened."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named because asyncio switches Nagle's delay off only where it is.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))

@@ -12,10 +12,12 @@ W = "ws://127.0.0.1:PORT":
 
 import asyncio
 import json
+import signal
 import socket
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -51,6 +53,7 @@ class Simulator:
         self._settings = settings
         markets, start_ms = open_markets(settings)
         self._ledger = Ledger(Path(settings.state))
+        self._ledger.claim(f"{Path(settings.data).name or 'generated'}, seed {settings.seed}")
         self._processed_ms = _whole(self._ledger.meta("processed_ms"))
         self._clock = self._resume_clock(start_ms)
         account = self._ledger.load(settings.balance)
@@ -63,9 +66,9 @@ class Simulator:
         self._feed.attach(self._hub)
         self.exchange.publish = PrivateFeed(self.exchange, self._hub).publish
         self.application = Server(
-            routes.table(),
-            {**TradeRoutes(self.exchange).table(), **AccountRoutes(self.exchange).table()},
-            control=Control(self.exchange, self._faults, self._clock_state),
+            public=routes.table(),
+            private={**TradeRoutes(self.exchange).table(), **AccountRoutes(self.exchange).table()},
+            control=Control(self.exchange, self._faults, self._clock_state).table(),
             hub=self._hub,
             faults=self._faults,
             credentials=credentials,
@@ -81,7 +84,7 @@ class Simulator:
     async def run(self, listener: socket.socket) -> None:
         """Serve on a bound socket; prints one line when ready, returns after SIGTERM or SIGINT."""
         self.exchange.start(self._processed_ms)
-        server = uvicorn.Server(
+        server = AnnouncingServer(
             uvicorn.Config(
                 self.application,
                 lifespan="off",
@@ -93,7 +96,7 @@ class Simulator:
                 timeout_graceful_shutdown=1,
             )
         )
-        background = asyncio.gather(self._feed.run(), self._tick(server), self._announce(server, listener))
+        background = asyncio.gather(self._feed.run(), self._tick(server))
         background.add_done_callback(lambda _: setattr(server, "should_exit", True))
         try:
             await server.serve(sockets=[listener])
@@ -105,13 +108,6 @@ class Simulator:
             self._close()
         if failure is not None:
             raise failure
-
-    async def _announce(self, server: uvicorn.Server, listener: socket.socket) -> None:
-        while not server.started:
-            await asyncio.sleep(0.005)
-        line = {"event": "listening", "port": listener.getsockname()[1]}
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
 
     async def _tick(self, server: uvicorn.Server) -> None:
         """Let the markets with working orders move, and lease the clock's next second."""
@@ -153,6 +149,25 @@ class Simulator:
         now_ms = str(self.now())
         self._ledger.set_meta(clock_ms=now_ms, processed_ms=now_ms)
         self._ledger.close()
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Prints one line when the socket is being served, for the process that waits for it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT; uvicorn's own version raises them again before we can close."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, setattr, self, "should_exit", True)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            line = {"event": "listening", "port": listener.getsockname()[1]}
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
 
 
 def open_markets(settings: Settings) -> tuple[dict[str, SymbolMarket], int]:

@@ -65,6 +65,11 @@ class Account:
     def open_positions(self) -> Iterator[Position]:
         return (position for position in self.positions.values() if position.quantity)
 
+    def held_symbols(self) -> set[str]:
+        """Return the symbols with an open position or an open order."""
+        working = {symbol for symbol, ids in self.open_ids.items() if ids}
+        return working | {position.symbol for position in self.open_positions()}
+
     def mark(self, position: Position) -> Decimal:
         return self.marks.get(position.symbol, position.avg_px)
 

@@ -19,6 +19,7 @@ class PriceMove(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 Handler = Callable[[bytes], Json]
+ControlRoutes = dict[tuple[str, str], Handler]
 
 
 class Control:
@@ -29,7 +30,7 @@ class Control:
         self._faults = faults
         self._clock = clock
 
-    def table(self) -> dict[tuple[str, str], Handler]:
+    def table(self) -> ControlRoutes:
         return {
             ("GET", "/sim/clock"): lambda _: self._clock(),
             ("GET", "/sim/ledger"): self._ledger,

@@ -7,6 +7,7 @@ the matching core act, commits to the ledger, and only then publishes and return
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from services.simulator.adapters.failures import DataError
 from services.simulator.adapters.ledger import Ledger
 from services.simulator.domain.market import FUNDING_MS, SymbolMarket
 from services.simulator.domain.path import STEP_MS
@@ -32,6 +33,9 @@ class Exchange:
         self.now = now
         self.account = account
         self.venue = Venue({symbol: market.instrument for symbol, market in markets.items()}, account)
+        unlisted = account.held_symbols() - markets.keys()
+        if unlisted:
+            raise DataError(f"the ledger has orders or positions in unlisted symbols: {sorted(unlisted)}")
         self.publish: Publish = lambda _: None
         self.executions: list[Execution] = ledger.executions()
         self._seen_ms: dict[str, int] = {}
@@ -104,9 +108,7 @@ class Exchange:
     def refresh_marks(self) -> None:
         """Bring the marks of all open positions and orders up to now."""
         now_ms = self.now()
-        symbols = {position.symbol for position in self.account.open_positions()}
-        symbols.update(symbol for symbol, ids in self.account.open_ids.items() if ids)
-        for symbol in symbols & self.markets.keys():
+        for symbol in self.account.held_symbols():
             market = self.markets[symbol]
             self.account.marks[symbol] = market.instrument.tick_size * market.last_ticks(now_ms)
 

@@ -7,6 +7,8 @@ market's clock passes their end and pushed at that moment.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from services.simulator.adapters.exchange import Exchange
 from services.simulator.adapters.hub import Hub
 from services.simulator.adapters.render_market import (
@@ -137,20 +139,27 @@ class Feed:
             await asyncio.sleep(max(self._wall_delay_s(end_ms), 0))
             if stamp != self._shock_stamp():
                 closing = [(topic, self._closed(topic, end_ms)) for topic in topics]
-            for topic, message in closing:
-                if message:
-                    self.hub.broadcast(topic, message)
-            for topic, _ in closing:
-                _, interval, symbol = topic.split(".")
-                opening = self._forming(topic, symbol, interval, max(self._exchange.now(), end_ms))
-                if opening:
-                    self.hub.broadcast(topic, opening)
+            for topic, text in closing:
+                if text:
+                    self.hub.broadcast_text(topic, text)
+            # The writers go first: what follows may take longer than the closes can wait.
+            await asyncio.sleep(0)
+            await self._push_openings(topics, end_ms)
             end_ms = max(end_ms + minute_ms, self._exchange.now() // minute_ms * minute_ms)
+
+    async def _push_openings(self, topics: list[str], start_ms: int) -> None:
+        for topic in topics:
+            _, interval, symbol = topic.split(".")
+            opening = self._forming(topic, symbol, interval, max(self._exchange.now(), start_ms))
+            if opening:
+                self.hub.broadcast(topic, opening)
+            await asyncio.sleep(0)
 
     def _shock_stamp(self) -> int:
         return sum(len(list(market.shocks)) for market in self._exchange.markets.values())
 
-    def _closed(self, topic: str, end_ms: int) -> Json | None:
+    def _closed(self, topic: str, end_ms: int) -> str | None:
+        """Return the encoded final state of the candle that ends at a time."""
         _, interval, symbol = topic.split(".")
         market, span = self._exchange.markets[symbol], INTERVALS_MS[interval]
         rows = kline_rows(
@@ -158,7 +167,8 @@ class Feed:
         )
         if not rows:
             return None
-        return _message(topic, "snapshot", [kline_push(rows[0], interval, end_ms, confirm=True)], end_ms)
+        push = kline_push(rows[0], interval, end_ms, confirm=True)
+        return msgspec.json.encode(_message(topic, "snapshot", [push], end_ms)).decode()
 
     def _forming(self, topic: str, symbol: str, interval: str, now_ms: int) -> Json | None:
         market, span = self._exchange.markets[symbol], INTERVALS_MS[interval]

@@ -7,13 +7,14 @@ connection under a request, and because an order's way in should be short.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from services.simulator.adapters.auth import Credentials, check_request
-from services.simulator.adapters.control import Control
+from services.simulator.adapters.control import ControlRoutes
 from services.simulator.adapters.faults import AFTER_ACCEPT, Fault, FaultKind, Faults
 from services.simulator.adapters.hub import Hub, Receive, Send
 from services.simulator.adapters.limits import RateLimits
@@ -44,35 +45,23 @@ class Reply(msgspec.Struct, frozen=True):
 CUT = Reply(0, b"")
 
 
+@dataclass(frozen=True, kw_only=True)
 class Server:
     """The ASGI application: /v5 over HTTP and WebSocket, and the control routes under /sim."""
 
-    def __init__(
-        self,
-        public: Routes,
-        private: Routes,
-        *,
-        control: Control,
-        hub: Hub,
-        faults: Faults,
-        credentials: Credentials,
-        limits: RateLimits,
-        now: Callable[[], int],
-        latency_s: float,
-    ) -> None:
-        self._public = public
-        self._private = private
-        self._control = control.table()
-        self._hub = hub
-        self._faults = faults
-        self._credentials = credentials
-        self._limits = limits
-        self._now = now
-        self._latency_s = latency_s
+    public: Routes
+    private: Routes
+    control: ControlRoutes
+    hub: Hub
+    faults: Faults
+    credentials: Credentials
+    limits: RateLimits
+    now: Callable[[], int]
+    latency_s: float
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await self._hub.serve(scope, receive, send)
+            await self.hub.serve(scope, receive, send)
         elif scope["type"] == "http":
             reply = await self._respond(scope, await _read_body(receive))
             if reply.status == 0:
@@ -84,38 +73,38 @@ class Server:
 
     async def _respond(self, scope: dict[str, Any], body: bytes) -> Reply:
         key = (scope["method"], scope["path"])
-        if key in self._control:
+        if key in self.control:
             return self._controlled(key, body)
         try:
             return await self._routed(key, scope, body)
         except WireError as error:
-            return Reply(200, envelope({}, self._now(), code=error.code, message=error.message))
+            return Reply(200, envelope({}, self.now(), code=error.code, message=error.message))
 
     def _controlled(self, key: tuple[str, str], body: bytes) -> Reply:
         try:
-            return Reply(200, msgspec.json.encode(self._control[key](body)))
+            return Reply(200, msgspec.json.encode(self.control[key](body)))
         except msgspec.MsgspecError as error:
             return Reply(400, msgspec.json.encode({"error": str(error)}))
 
     async def _routed(self, key: tuple[str, str], scope: dict[str, Any], body: bytes) -> Reply:
-        route = self._public.get(key) or self._private.get(key)
+        route = self.public.get(key) or self.private.get(key)
         if route is None:
             return Reply(404, msgspec.json.encode({"error": f"no route {key[0]} {key[1]}"}))
         query = scope["query_string"].decode()
         params = _params(key[0], query, body)
-        if key in self._private:
+        if key in self.private:
             headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
             payload = body.decode() if key[0] == "POST" else query
-            check_request(self._credentials, headers, payload, int(time.time() * 1000))
-            self._limits.check(key[1])
-        fault = self._faults.take(key[1], is_stop=is_stop(params)) if self._faults.armed else None
+            check_request(self.credentials, headers, payload, int(time.time() * 1000))
+            self.limits.check(key[1])
+        fault = self.faults.take(key[1], is_stop=is_stop(params)) if self.faults.armed else None
         if fault is not None and fault.kind not in AFTER_ACCEPT:
             early = await _before_accept(fault)
             if early is not None:
                 return early
-        if key[0] == "POST" and self._latency_s:
-            await asyncio.sleep(self._latency_s)
-        reply = Reply(200, envelope(route(params), self._now()))
+        if key[0] == "POST" and self.latency_s:
+            await asyncio.sleep(self.latency_s)
+        reply = Reply(200, envelope(route(params), self.now()))
         return await self._after_accept(fault, reply) if fault is not None else reply
 
     async def _after_accept(self, fault: Fault, reply: Reply) -> Reply:
@@ -125,7 +114,7 @@ class Server:
         if fault.kind is FaultKind.BAD_JSON_AFTER_ACCEPT:
             return Reply(200, reply.body[: len(reply.body) // 2])
         if fault.kind is FaultKind.TIMEOUT_AFTER_ACCEPT:
-            return Reply(200, envelope({}, self._now(), code=10000, message="Server Timeout"))
+            return Reply(200, envelope({}, self.now(), code=10000, message="Server Timeout"))
         if fault.kind is FaultKind.HANG_AFTER_ACCEPT:
             await asyncio.sleep(fault.delay_ms / 1000)
             return CUT
@@ -162,12 +151,12 @@ def _params(method: str, query: str, body: bytes) -> Params:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body") or len(body) > _BODY_LIMIT:
-            return body
+            return bytes(body)
 
 
 def _cut(send: Send) -> None:

@@ -76,11 +76,13 @@ class Hub:
 
     def broadcast(self, topic: str, message: Json) -> None:
         """Send one message to all subscribers of a topic, encoded once."""
-        connections = self.subscribers.get(topic)
-        if connections:
-            text = msgspec.json.encode(message).decode()
-            for connection in connections:
-                connection.put(text)
+        if self.subscribers.get(topic):
+            self.broadcast_text(topic, msgspec.json.encode(message).decode())
+
+    def broadcast_text(self, topic: str, text: str) -> None:
+        """Send an encoded message to all subscribers of a topic."""
+        for connection in self.subscribers.get(topic, ()):
+            connection.put(text)
 
     def active(self, prefix: str) -> list[str]:
         """Return the subscribed topics that start with a prefix."""
@@ -128,7 +130,7 @@ class Hub:
 
     def _offers(self, connection: Connection, topic: str) -> bool:
         if connection.private:
-            return topic.split(".")[0] in PRIVATE_TOPICS
+            return topic.split(".", maxsplit=1)[0] in PRIVATE_TOPICS
         return self._snapshot(topic) is not None
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.simulator.adapters.failures import DataError
 from services.simulator.domain.shocks import Shock
 from shared.venue.account import Account
 from shared.venue.events import Execution
@@ -40,11 +41,15 @@ class Ledger:
     """One open ledger file; every public write is one transaction."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "ledger.sqlite", isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        path = folder / "ledger.sqlite"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise DataError(f"{path}: cannot be opened as a ledger: {error}") from error
 
     def close(self) -> None:
         self._db.close()
@@ -58,6 +63,14 @@ class Ledger:
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
         self._db.execute("COMMIT")
+
+    def claim(self, market: str) -> None:
+        """Bind a fresh ledger to a market; refuse one whose orders met another market."""
+        bound = self.meta("market")
+        if bound is None:
+            self.set_meta(market=market)
+        elif bound != market:
+            raise DataError(f"the state folder belongs to the market {bound}, not to {market}")
 
     def load(self, cash: Decimal) -> Account:
         """Return the account as last committed, or a fresh one holding `cash`."""

@@ -98,7 +98,7 @@ def ticker(market: SymbolMarket, scale: Scale, now_ms: int) -> Json:
     """Return the 24-hour ticker."""
     last = market.last_ticks(now_ms)
     stats = market.day_stats(now_ms)
-    depth = market.depth(now_ms)
+    bid, bid_lots, ask, ask_lots = market.touch(now_ms)
     open_interest = market.open_interest(now_ms)
     next_funding_ms = now_ms // FUNDING_MS * FUNDING_MS + FUNDING_MS
     last_px = scale.price(last)
@@ -119,10 +119,10 @@ def ticker(market: SymbolMarket, scale: Scale, now_ms: int) -> Json:
         "fundingRate": f"{market.funding_rate(next_funding_ms):.8f}",
         "nextFundingTime": str(next_funding_ms),
         "fundingIntervalHour": str(FUNDING_MS // 3_600_000),
-        "bid1Price": scale.price(int(depth.bid_ticks[0])),
-        "bid1Size": scale.size(int(depth.bid_lots[0])),
-        "ask1Price": scale.price(int(depth.ask_ticks[0])),
-        "ask1Size": scale.size(int(depth.ask_lots[0])),
+        "bid1Price": scale.price(bid),
+        "bid1Size": scale.size(bid_lots),
+        "ask1Price": scale.price(ask),
+        "ask1Size": scale.size(ask_lots),
     }
 
 

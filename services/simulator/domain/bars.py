@@ -28,7 +28,9 @@ class Bars(NamedTuple):
 
     def part(self, start: int, stop: int) -> "Bars":
         """Return rows start..stop-1 as views."""
-        return Bars(*(column[start:stop] for column in self))
+        rows = slice(start, stop)
+        ints = (self.ts[rows], self.open[rows], self.high[rows], self.low[rows], self.close[rows])
+        return Bars(*ints, self.volume[rows], self.lean[rows])
 
     def between(self, start_ms: int, end_ms: int) -> "Bars":
         """Return the rows whose open time lies in [start_ms, end_ms)."""
@@ -56,10 +58,16 @@ def join(parts: list[Bars]) -> Bars:
     filled = [part for part in parts if part.ts.size]
     if not filled:
         return empty_bars()
-    return (
-        filled[0]
-        if len(filled) == 1
-        else Bars(*(np.concatenate(columns) for columns in zip(*filled, strict=True)))
+    if len(filled) == 1:
+        return filled[0]
+    return Bars(
+        np.concatenate([part.ts for part in filled]),
+        np.concatenate([part.open for part in filled]),
+        np.concatenate([part.high for part in filled]),
+        np.concatenate([part.low for part in filled]),
+        np.concatenate([part.close for part in filled]),
+        np.concatenate([part.volume for part in filled]),
+        np.concatenate([part.lean for part in filled]),
     )
 
 

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from services.simulator.domain.bars import DAY_MS, Bars, BarSource, aggregate, join
-from services.simulator.domain.depth import Depth, Liquidity, lay_out, liquidity_at
+from services.simulator.domain.depth import Depth, Liquidity, Touch, lay_out, liquidity_at, touch
 from services.simulator.domain.dice import dice, stable_hash
 from services.simulator.domain.path import STEP_MS, BarPath, draw_path
 from services.simulator.domain.shocks import Shock, Shocks
-from services.simulator.domain.tape import Tape, print_tape
+from services.simulator.domain.tape import Tape, cut, empty_tape, join_tapes, print_tape, rows
 from services.simulator.domain.universe import Traits
 
 FUNDING_MS = 8 * 3_600_000
@@ -50,7 +50,9 @@ class SymbolMarket:
         self._paths: OrderedDict[int, BarPath | None] = OrderedDict()
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         self._liquidity: tuple[int, Liquidity] | None = None
-        self._stats: tuple[int, DayStats, Bars] | None = None
+        self._stats: tuple[int, DayStats] | None = None
+        self._waves: tuple[float, float, float, float] | None = None
+        self._rates: dict[int, float] = {}
 
     @property
     def bar_ms(self) -> int:
@@ -90,20 +92,25 @@ class SymbolMarket:
         """Return the prints in (after_ms, until_ms]."""
         bar_ms = self.bar_ms
         parts = [
-            _cut(self._tape(ts), after_ms, until_ms)
+            cut(self._tape(ts), after_ms, until_ms)
             for ts in range((after_ms + 1) // bar_ms * bar_ms, until_ms + 1, bar_ms)
         ]
-        return Tape(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return join_tapes(parts)
 
     def recent_trades(self, count: int, now_ms: int) -> Tape:
         """Return the last `count` prints, looking back over at most a few candles."""
         reach = max(self.bar_ms * 3, 600_000)
         tape = self.trades(now_ms - reach, now_ms)
-        return Tape(*(column[-count:] for column in tape))
+        return rows(tape, max(tape.times.size - count, 0), None)
 
     def depth(self, now_ms: int) -> Depth:
         """Return the displayed book."""
         return lay_out(self._salt, self.last_ticks(now_ms), self.liquidity(now_ms), self.lean(now_ms), now_ms)
+
+    def touch(self, now_ms: int) -> Touch:
+        """Return the best bid and ask of the displayed book."""
+        last, liquidity = self.last_ticks(now_ms), self.liquidity(now_ms)
+        return touch(self._salt, last, liquidity, self.lean(now_ms), now_ms)
 
     def liquidity(self, now_ms: int) -> Liquidity:
         """Return how deep the book is; re-scaled once an hour as the price moves."""
@@ -123,8 +130,8 @@ class SymbolMarket:
         """Return the statistics of the day up to now."""
         current_ms = now_ms // self.bar_ms * self.bar_ms
         if self._stats is None or self._stats[0] != current_ms:
-            self._stats = (current_ms, *self._closed_stats(current_ms))
-        stats, _ = self._stats[1:]
+            self._stats = (current_ms, self._closed_stats(current_ms))
+        stats = self._stats[1]
         forming = self._forming(now_ms)
         if not forming.ts.size:
             return stats
@@ -140,17 +147,22 @@ class SymbolMarket:
 
     def open_interest(self, now_ms: int) -> float:
         """Return the open contracts in base units: two slow waves around the symbol's typical value."""
-        rng = dice(self._seed, self.symbol, "open interest")
-        slow, fast = rng.uniform(26.0, 61.0), rng.uniform(5.0, 17.0)
-        phases = rng.uniform(0.0, 2 * pi, 2)
+        if self._waves is None:
+            rng = dice(self._seed, self.symbol, "open interest")
+            slow, fast = rng.uniform(26.0, 61.0), rng.uniform(5.0, 17.0)
+            self._waves = (slow, fast, *rng.uniform(0.0, 2 * pi, 2).tolist())
+        slow, fast, first, second = self._waves
         hours = now_ms / _HOUR_MS
-        wave = 0.14 * sin(2 * pi * hours / slow + phases[0]) + 0.04 * sin(2 * pi * hours / fast + phases[1])
+        wave = 0.14 * sin(2 * pi * hours / slow + first) + 0.04 * sin(2 * pi * hours / fast + second)
         return self.traits.open_interest_usd / self.traits.price * (1.0 + wave)
 
     def funding_rate(self, period_end_ms: int) -> float:
         """Return the rate paid at the end of a funding period, a fraction of the position's value."""
-        draw = dice(self._seed, self.symbol, "funding", period_end_ms // FUNDING_MS).normal(8e-5, 1e-4)
-        return round(float(np.clip(draw, -7.5e-4, 7.5e-4)), 8)
+        period = period_end_ms // FUNDING_MS
+        if period not in self._rates:
+            draw = dice(self._seed, self.symbol, "funding", period).normal(8e-5, 1e-4)
+            self._rates[period] = round(float(np.clip(draw, -7.5e-4, 7.5e-4)), 8)
+        return self._rates[period]
 
     def _path(self, now_ms: int) -> BarPath | None:
         ts = now_ms // self.bar_ms * self.bar_ms
@@ -168,8 +180,7 @@ class SymbolMarket:
             return known
         path = self._path(ts)
         if path is None:
-            none = np.empty(0, np.int64)
-            return Tape(none, none, none, np.empty(0, np.bool_))
+            return empty_tape()
         tape = print_tape(self._seed, self.symbol, path, self.traits.trades_per_minute, self.lot)
         tape = tape._replace(prices=self.shocks.scale(tape.prices, tape.times))
         self._tapes[ts] = tape
@@ -191,20 +202,14 @@ class SymbolMarket:
     def _of_path(self, path: BarPath, start_ms: int, now_ms: int) -> Bars:
         """Return one candle of the part of a path between two times."""
         first, last = -(-(start_ms - path.ts) // STEP_MS), (now_ms - path.ts) // STEP_MS
-        times = path.ts + STEP_MS * np.arange(first, last + 1, dtype=np.int64)
-        ends = (path.price_at(start_ms), path.price_at(now_ms))
-        prices = np.concatenate(([ends[0]], path.prices[first : last + 1], [ends[1]]))
-        prices = self.shocks.scale(prices, np.concatenate(([start_ms], times, [now_ms])))
+        prices = [path.price_at(start_ms), *path.prices[first : last + 1], path.price_at(now_ms)]
+        if self.shocks.any_before(now_ms + 1):
+            times = [start_ms, *(path.ts + STEP_MS * step for step in range(first, last + 1)), now_ms]
+            prices = self.shocks.scale(np.array(prices), np.array(times)).tolist()
         volume = path.volume * (path.share_at(now_ms) - path.share_at(start_ms))
-        return Bars(
-            np.array([start_ms]),
-            prices[:1],
-            prices.max(keepdims=True),
-            prices.min(keepdims=True),
-            prices[-1:],
-            np.array([volume]),
-            np.array([path.lean]),
-        )
+        ohlc = np.array([[prices[0]], [max(prices)], [min(prices)], [prices[-1]]])
+        floats = np.array([[volume], [path.lean]])
+        return Bars(np.array([start_ms]), ohlc[0], ohlc[1], ohlc[2], ohlc[3], floats[0], floats[1])
 
     def _fine_candles(self, interval_ms: int, start_ms: int, end_ms: int, now_ms: int) -> Bars:
         """Return candles shorter than the base candles, cut out of their paths."""
@@ -221,22 +226,23 @@ class SymbolMarket:
         """Return closed candles with the shocks applied; the candle of a shock is drawn again."""
         if not self.shocks.any_before(int(bars.ts[-1]) + self.bar_ms if bars.ts.size else 0):
             return bars
-        columns = [self.shocks.scale(column, bars.ts) for column in bars[1:5]]
-        scaled = [bars.ts, *(np.array(column) for column in columns), bars.volume, bars.lean]
+        times = bars.ts
+        scaled = [np.array(self.shocks.scale(column, times)) for column in bars[1:5]]
         for shock in self.shocks:
-            row = int(np.searchsorted(bars.ts, shock.at_ms, side="right")) - 1
-            if row >= 0 and bars.ts[row] < shock.at_ms < bars.ts[row] + self.bar_ms:
+            row = int(np.searchsorted(times, shock.at_ms, side="right")) - 1
+            if row >= 0 and times[row] < shock.at_ms < times[row] + self.bar_ms:
                 path = draw_path(self._seed, self.symbol, bars, row, self.bar_ms)
                 redrawn = self._of_path(path, path.ts, path.ts + self.bar_ms - 1)
-                for target, column in zip(scaled[1:5], redrawn[1:5], strict=True):
+                for target, column in zip(scaled, redrawn[1:5], strict=True):
                     target[row] = column[0]
-        return Bars(*scaled)
+        opens, highs, lows, closes = scaled
+        return Bars(times, opens, highs, lows, closes, bars.volume, bars.lean)
 
-    def _closed_stats(self, current_ms: int) -> tuple[DayStats, Bars]:
+    def _closed_stats(self, current_ms: int) -> DayStats:
         bars = self._scaled(self._source.window(current_ms - DAY_MS, current_ms))
         if not bars.ts.size:
             last = self.last_ticks(current_ms)
-            return DayStats(last, last, last, last, 0.0, 0.0), bars
+            return DayStats(last, last, last, last, 0.0, 0.0)
         hour_row = min(int(np.searchsorted(bars.ts, current_ms - _HOUR_MS)), bars.ts.size - 1)
         return DayStats(
             int(bars.open[0]),
@@ -245,7 +251,7 @@ class SymbolMarket:
             int(bars.open[hour_row]),
             float(bars.volume.sum()),
             float((bars.volume * bars.close).sum() * self.tick),
-        ), bars
+        )
 
     def _latest_before(self, now_ms: int) -> Bars:
         """Return candles that end with the latest one before a time, or with the first there is."""
@@ -255,8 +261,3 @@ class SymbolMarket:
                 return bars
         later = self._source.window(now_ms, now_ms + 40 * DAY_MS)
         return later.part(0, 1)._replace(close=later.open[:1])
-
-
-def _cut(tape: Tape, after_ms: int, until_ms: int) -> Tape:
-    first, last = np.searchsorted(tape.times, (after_ms, until_ms), side="right")
-    return Tape(*(column[first:last] for column in tape))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.simulator.domain.bars import Bars, Floats, Ints
+from services.simulator.domain.bars import Bars
 from services.simulator.domain.dice import dice
 
 STEP_MS = 5_000
@@ -19,8 +19,9 @@ class BarPath(NamedTuple):
 
     ts: int
     bar_ms: int
-    prices: Ints
-    volume_share: Floats
+    # Lists, not arrays: they are short and read one by one.
+    prices: list[int]
+    volume_share: list[float]
     volume: float
     lean: float
     extremes: tuple[int, int]
@@ -29,14 +30,14 @@ class BarPath(NamedTuple):
         """Return the price in ticks at a time within the candle, linear between steps."""
         position = min(max((now_ms - self.ts) / STEP_MS, 0.0), float(len(self.prices) - 1))
         index = min(int(position), len(self.prices) - 2)
-        before, after = int(self.prices[index]), int(self.prices[index + 1])
+        before, after = self.prices[index], self.prices[index + 1]
         return round(before + (after - before) * (position - index))
 
     def share_at(self, now_ms: int) -> float:
         """Return the share of the candle's volume traded until a time within it."""
         position = min(max((now_ms - self.ts) / STEP_MS, 0.0), float(len(self.prices) - 1))
         index = min(int(position), len(self.prices) - 2)
-        before, after = float(self.volume_share[index]), float(self.volume_share[index + 1])
+        before, after = self.volume_share[index], self.volume_share[index + 1]
         return before + (after - before) * (position - index)
 
 
@@ -57,4 +58,12 @@ def draw_path(seed: int, symbol: str, bars: Bars, row: int, bar_ms: int) -> BarP
     prices[knots] = (opened, *turns, closed)
     weights = np.exp(rng.normal(0.0, 0.5, steps))
     share = np.concatenate(([0.0], np.cumsum(weights) / weights.sum()))
-    return BarPath(ts, bar_ms, prices, share, float(bars.volume[row]), float(bars.lean[row]), (first, second))
+    return BarPath(
+        ts,
+        bar_ms,
+        prices.tolist(),
+        share.tolist(),
+        float(bars.volume[row]),
+        float(bars.lean[row]),
+        (first, second),
+    )

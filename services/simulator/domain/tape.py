@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.simulator.domain.bars import MINUTE_MS, Floats, Ints
+from services.simulator.domain.bars import MINUTE_MS, Ints
 from services.simulator.domain.dice import dice
 from services.simulator.domain.path import STEP_MS, BarPath
 
@@ -27,11 +27,10 @@ def print_tape(seed: int, symbol: str, path: BarPath, trades_per_minute: float, 
     expected = trades_per_minute * path.bar_ms / MINUTE_MS
     count = min(4 + int(rng.poisson(expected)), _MOST_PRINTS)
     if path.volume <= 0:
-        none = np.empty(0, np.int64)
-        return Tape(none, none, none, np.empty(0, np.bool_))
+        return empty_tape()
     exact = np.array([path.extremes[0] * STEP_MS, path.extremes[1] * STEP_MS, path.bar_ms - 1])
     offsets = np.sort(np.concatenate((rng.integers(1, path.bar_ms - 1, count), exact)))
-    steps = np.arange(path.prices.size) * STEP_MS
+    steps = np.arange(len(path.prices)) * STEP_MS
     prices = np.rint(np.interp(offsets, steps, path.prices)).astype(np.int64)
     prices[-1] = path.prices[-1]
     rising = np.sign(np.interp(np.minimum(offsets + STEP_MS, path.bar_ms), steps, path.prices) - prices)
@@ -41,6 +40,30 @@ def print_tape(seed: int, symbol: str, path: BarPath, trades_per_minute: float, 
     return Tape(path.ts + offsets.astype(np.int64), prices, lots, is_buy)
 
 
-def taker_flow(tape: Tape, lot_size: float) -> Floats:
-    """Return signed sizes in base units, positive where the taker bought."""
-    return np.where(tape.is_buy, 1.0, -1.0) * tape.lots * lot_size
+def empty_tape() -> Tape:
+    none = np.empty(0, np.int64)
+    return Tape(none, none, none, np.empty(0, np.bool_))
+
+
+def cut(tape: Tape, after_ms: int, until_ms: int) -> Tape:
+    """Return the prints in (after_ms, until_ms]."""
+    first, last = np.searchsorted(tape.times, (after_ms, until_ms), side="right")
+    return rows(tape, int(first), int(last))
+
+
+def rows(tape: Tape, first: int, last: int | None) -> Tape:
+    """Return prints first..last-1 as views."""
+    part = slice(first, last)
+    return Tape(tape.times[part], tape.prices[part], tape.lots[part], tape.is_buy[part])
+
+
+def join_tapes(parts: list[Tape]) -> Tape:
+    """Return the prints of all parts, which follow each other in time."""
+    if len(parts) == 1:
+        return parts[0]
+    return Tape(
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.prices for part in parts]),
+        np.concatenate([part.lots for part in parts]),
+        np.concatenate([part.is_buy for part in parts]),
+    )

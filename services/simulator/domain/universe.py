@@ -12,14 +12,19 @@ from services.simulator.domain.dice import dice
 from shared.venue.instrument import Instrument
 
 MAJORS = {"BTC": 64_000.0, "ETH": 3_100.0, "BNB": 590.0, "SOL": 148.0}
-BASES = (
-    "BTC ETH BNB SOL XRP ADA DOGE DOT AVAX LINK UNI LTC BCH ATOM NEAR APT ARB OP SUI INJ TIA SEI FIL ETC "
-    "XLM TRX ICP HBAR VET ALGO AAVE MKR SNX CRV COMP LDO RUNE GRT SAND MANA AXS GALA IMX CHZ ENJ FLOW EGLD "
-    "THETA FTM KAVA ZIL ONE CELO QTUM ZEC DASH XMR EOS NEO IOTA WAVES KSM YFI SUSHI 1INCH BAT ZRX OCEAN "
-    "FET AGIX RNDR WLD PEPE SHIB FLOKI BONK WIF ORDI STX JUP PYTH STRK DYM MANTA ALT JTO BLUR GMX DYDX "
-    "PENDLE ENA W ETHFI TON NOT ZRO ZK IO LISTA BLAST RENDER POL KAS TAO AR MINA ROSE SKL ANKR LRC MASK "
-    "API3 BAND STORJ CTSI COTI"
-).split()
+# fmt: off
+BASES = [
+    "BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "DOT", "AVAX", "LINK", "UNI", "LTC", "BCH",
+    "ATOM", "NEAR", "APT", "ARB", "OP", "SUI", "INJ", "TIA", "SEI", "FIL", "ETC", "XLM", "TRX", "ICP",
+    "HBAR", "VET", "ALGO", "AAVE", "MKR", "SNX", "CRV", "COMP", "LDO", "RUNE", "GRT", "SAND", "MANA",
+    "AXS", "GALA", "IMX", "CHZ", "ENJ", "FLOW", "EGLD", "THETA", "FTM", "KAVA", "ZIL", "ONE", "CELO",
+    "QTUM", "ZEC", "DASH", "XMR", "EOS", "NEO", "IOTA", "WAVES", "KSM", "YFI", "SUSHI", "1INCH", "BAT",
+    "ZRX", "OCEAN", "FET", "AGIX", "RNDR", "WLD", "PEPE", "SHIB", "FLOKI", "BONK", "WIF", "ORDI", "STX",
+    "JUP", "PYTH", "STRK", "DYM", "MANTA", "ALT", "JTO", "BLUR", "GMX", "DYDX", "PENDLE", "ENA", "W",
+    "ETHFI", "TON", "NOT", "ZRO", "ZK", "IO", "LISTA", "BLAST", "RENDER", "POL", "KAS", "TAO", "AR",
+    "MINA", "ROSE", "SKL", "ANKR", "LRC", "MASK", "API3", "BAND", "STORJ", "CTSI", "COTI",
+]
+# fmt: on
 
 
 class Traits(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,12 +91,12 @@ def instrument_for(
 
 def spread_for(turnover_usd: float) -> float:
     """Return the typical spread in basis points: about 1 for billions a day, 8 for twenty millions."""
-    return min(max(8.0 * (2e7 / turnover_usd) ** 0.45, 0.6), 12.0)
+    return min(max(8.0 * exp(-0.45 * log(turnover_usd / 2e7)), 0.6), 12.0)
 
 
 def trade_rate_for(turnover_usd: float) -> float:
     """Return the typical number of prints per minute."""
-    return min(max(10.0 * (turnover_usd / 2e7) ** 0.35, 6.0), 60.0)
+    return min(max(10.0 * exp(0.35 * log(turnover_usd / 2e7)), 6.0), 60.0)
 
 
 def _beta(kind: float, size: float) -> float:
