@@ -24,6 +24,8 @@ PAGE_BARS_MAX = 1000
 # Topics per subscribe request; a request may have 21 000 characters.
 TOPICS_PER_REQUEST = 50
 UNSUBSCRIBE_TIMEOUT_S = 5.0
+GOODBYE_TIMEOUT_S = 0.5
+REQUEST_TIMEOUT_MS = 5_000
 # Bybit allows 600 requests per 5 s and address; ccxt's own guess would take 10 s for 100 symbols.
 RATE_LIMIT_MS = 5
 
@@ -154,20 +156,28 @@ class CcxtMarket:
         """Return the symbol of each of these markets by the venue's id."""
         return {str(self._exchange.market_id(symbol)): symbol for symbol in symbols}
 
-    async def disconnect(self) -> None:
-        """Drop the WebSocket and what was built from it, so that the next subscription opens another."""
-        clients = list(self._exchange.clients.values())
+    def disconnect(self) -> None:
+        """Drop every connection and what was built from them, so that the next request opens others.
+
+        The idle REST connections go too: where one connection is dead, a pooled one may be as well, and the
+        next handshake would go out on it. Nobody waits for the goodbye, which a dead peer never answers.
+        """
+        clients, session = list(self._exchange.clients.values()), self._exchange.session
         self._exchange.clients.clear()
         self._exchange.orderbooks.clear()
+        self._exchange.session = self._exchange.tcp_connector = None
         # The edge has its own, shorter, back-off; ccxt's grows to half a minute.
         self._exchange.ws_dial_backoff = {}
         for task in tuple(self._subscriptions):
             task.cancel()
-        await asyncio.gather(*(client.close() for client in clients), return_exceptions=True)
+        for client in clients:
+            self._start(asyncio.wait_for(client.close(), GOODBYE_TIMEOUT_S), "goodbye")
+        if session is not None:
+            self._start(session.close(), "session")
 
     async def close(self) -> None:
         """Release every connection."""
-        await self.disconnect()
+        self.disconnect()
         await asyncio.gather(*self._subscriptions, return_exceptions=True)
         await self._exchange.close()
 
@@ -223,7 +233,7 @@ class CcxtMarket:
         task.add_done_callback(self._subscriptions.discard)
 
     async def _await(self, subscription: Coroutine[Any, Any, Any], what: str) -> None:
-        """Wait for what only ccxt can tell of a subscription: refusal or loss. The data comes through the hook."""
+        """Wait for what only ccxt can tell: refusal or loss. The data comes through the hook."""
         try:
             await subscription
         except UnsubscribeError:
@@ -231,7 +241,7 @@ class CcxtMarket:
         except NetworkError as error:
             self._listener.lose(f"{what}: {error}")
         except (VenueError, TimeoutError) as error:
-            self._logger.warning("subscription_refused", what=what, error=repr(error))
+            self._logger.warning("venue_refused", what=what, error=repr(error))
 
 
 def _exchange(venue: VenueSection) -> Any:
@@ -241,6 +251,7 @@ def _exchange(venue: VenueSection) -> Any:
         {
             "enableRateLimit": not venue.base_url,
             "rateLimit": RATE_LIMIT_MS,
+            "timeout": REQUEST_TIMEOUT_MS,
             "options": {
                 "defaultType": "swap",
                 "fetchMarkets": {"types": ["linear"]},

@@ -69,7 +69,7 @@ class Connection:
             await self._until_lost()
             if self._feed.heard_at_s > self._opened_at_s:
                 backoff_s = BACKOFF_FIRST_S
-            await self._market.disconnect()
+            self._market.disconnect()
             await asyncio.sleep(backoff_s)
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
             self._logger.info("connecting")
