@@ -41,13 +41,15 @@ def kline_push(message: Raw) -> KlinePush:
     """
     try:
         row = message["data"][-1]
-        start = int(row["start"])
+        start, time_ms = int(row["start"]), int(message["ts"])
         closed = None
         if row["confirm"] is True:
             closed = Bar(start, *(float(row[key]) for key in ("open", "high", "low", "close", "volume")))
-        return KlinePush(open_time_ms=start, time_ms=int(message["ts"]), closed=closed)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"kline: {error!r}") from error
+    if not 0 < start <= time_ms:
+        raise BadAnswer(f"kline: a bar that starts at {start} cannot be seen at {time_ms}")
+    return KlinePush(open_time_ms=start, time_ms=time_ms, closed=closed)
 
 
 def trade_push(message: Raw, contract_size: float) -> list[Trade]:
@@ -66,7 +68,7 @@ def trade_push(message: Raw, contract_size: float) -> list[Trade]:
             )
             for row in message["data"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"publicTrade: {error!r}") from error
 
 
@@ -78,7 +80,7 @@ def last_price(message: Raw) -> float:
     """
     try:
         return _positive(message["data"][-1], "p")
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"publicTrade: {error!r}") from error
 
 
@@ -91,7 +93,7 @@ def kline_row(row: Any) -> Bar:
     try:
         opened, high, low, close, volume = (float(row[column]) for column in range(1, 6))
         return Bar(int(row[0]), opened, high, low, close, volume)
-    except (IndexError, TypeError, ValueError) as error:
+    except (IndexError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"/v5/market/kline: {error!r}") from error
 
 

@@ -72,6 +72,8 @@ class Feed:
 
     def _hear_bar(self, symbol: str, message: Raw) -> None:
         push = kline_push(message)
+        if push.open_time_ms % self.sequence.step_ms:
+            raise BadAnswer(f"kline: {push.open_time_ms} is not a multiple of {self.sequence.step_ms}")
         self.on_time(push.time_ms)
         self.silence.hear(FeedChannel.BARS, symbol, now_ms())
         self.sequence.begin(symbol, push.open_time_ms)
@@ -83,7 +85,7 @@ class Feed:
     def _hear_book(self, symbol: str, message: Raw) -> None:
         try:
             time_ms = int(message["ts"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadAnswer(f"orderbook: {error!r}") from error
         self.on_time(time_ms)
         # Books are asked for after trades: when one is there, the trades are streaming too.
