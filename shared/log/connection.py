@@ -6,9 +6,7 @@ reconnects for ever; a permission violation, which NATS reports only beside the 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -26,12 +24,16 @@ async def connect(
 
     Raises:
         LogUnavailable: nobody answers at `url`.
-        LogInvalid: the broker does not let this user in.
+        LogInvalid: the broker does not let this user in, or `url` is none.
     """
     logger = structlog.get_logger("nats")
+    connection = Client()
+    connected = False
 
     async def on_error(error: Exception) -> None:
-        # An exception that leaves this callback ends nats-py's reconnecting.
+        # An exception that leaves this callback ends nats-py's connecting and reconnecting.
+        if not connected and "authorization violation" in str(error).lower():
+            raise LogInvalid("the broker refuses this user: check BREAKOUT__NATS__USER and __PASSWORD")
         with contextlib.suppress(OSError):
             if "permissions violation" in str(error).lower():
                 logger.error("permission_violation", error=str(error))
@@ -39,44 +41,31 @@ async def connect(
             else:
                 logger.debug("connection_error", error=repr(error))
 
-    connection = Client()
     try:
-        await asyncio.wait_for(
-            _connect_patiently(
-                lambda: connection.connect(
-                    url,
-                    name=name,
-                    user=user or None,
-                    password=password or None,
-                    error_cb=on_error,
-                    ping_interval=PING_INTERVAL_S,
-                    max_outstanding_pings=2,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=RECONNECT_WAIT_S,
-                    connect_timeout=2,
-                    allow_reconnect=True,
-                )
-            ),
-            timeout_s,
-        )
+        async with asyncio.timeout(timeout_s):
+            # With no bound on its attempts nats-py tries until this is cancelled.
+            await connection.connect(
+                url,
+                name=name,
+                user=user or None,
+                password=password or None,
+                error_cb=on_error,
+                ping_interval=PING_INTERVAL_S,
+                max_outstanding_pings=2,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_WAIT_S,
+                connect_timeout=2,
+                allow_reconnect=True,
+            )
     except TimeoutError as error:
+        await connection.close()
         raise LogUnavailable(
             f"no broker answers at {url} (waited {timeout_s:g} s): start it, or set BREAKOUT__NATS__URL"
         ) from error
+    except LogInvalid:
+        await connection.close()
+        raise
+    except NatsError as error:
+        raise LogInvalid(f"BREAKOUT__NATS__URL={url!r}: {error}") from error
+    connected = True
     return connection
-
-
-async def _connect_patiently(attempt: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await attempt()
-        except (OSError, nats.errors.NoServersError, TimeoutError):
-            await asyncio.sleep(RECONNECT_WAIT_S)
-        except NatsError as error:
-            if "authorization" in str(error).lower():
-                raise LogInvalid(
-                    "the broker refuses this user: check BREAKOUT__NATS__USER and __PASSWORD"
-                ) from error
-            await asyncio.sleep(RECONNECT_WAIT_S)
-        else:
-            return

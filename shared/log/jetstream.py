@@ -4,6 +4,7 @@ One decision is one message, appended with the expectation of the writer's last 
 itself refuses a second writer.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -157,4 +158,6 @@ class JetStreamLog:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._connection.close()
+        # While the broker is away there is nobody to say good-bye to.
+        with contextlib.suppress(NatsError, OSError):
+            await self._connection.close()

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from msgspec import structs
+
 from shared.contracts.codec import decode_record, encode_body
 from shared.contracts.desk import Source
 from shared.contracts.record import Draft, Record
@@ -73,20 +75,20 @@ class MemoryLeases:
     async def hold(self, heartbeat: Heartbeat) -> bool:
         """Take or renew; see `Leases.hold`."""
         key = (heartbeat.service, heartbeat.partition)
-        holder = self._leaders.get(key)
-        if holder is not None and holder.instance != heartbeat.instance:
-            self._standbys[heartbeat.instance] = heartbeat
+        if self._leaders.get(key, heartbeat).instance != heartbeat.instance:
+            self._standbys[heartbeat.instance] = structs.replace(heartbeat, role=Role.STANDBY)
             return False
-        self._leaders[key] = heartbeat
+        self._leaders[key] = structs.replace(heartbeat, role=Role.LEADER)
         self._standbys.pop(heartbeat.instance, None)
         return True
 
     async def release(self, heartbeat: Heartbeat) -> None:
         """Give up whatever this instance holds."""
         self._standbys.pop(heartbeat.instance, None)
-        if self._leaders.get((heartbeat.service, heartbeat.partition), heartbeat).role is Role.LEADER:
-            self._leaders.pop((heartbeat.service, heartbeat.partition), None)
+        key = (heartbeat.service, heartbeat.partition)
+        if self._leaders.get(key, heartbeat).instance == heartbeat.instance:
+            self._leaders.pop(key, None)
 
     async def seen(self) -> tuple[Heartbeat, ...]:
-        """Return everybody alive."""
+        """Return everybody alive, leaders first."""
         return (*self._leaders.values(), *self._standbys.values())

@@ -20,7 +20,7 @@ from shared.log.checkpoint import (
     write_checkpoint,
 )
 from shared.log.memory import MemoryLog
-from shared.log.port import LogInvalid
+from shared.log.port import LogInvalid, LogUnavailable
 from shared.log.stored import NS_PER_S, StoredMessage
 from shared.log.writer import Writer
 from tests.log.stores import copy_store, flip_a_bit, record_session, said_by, verify_store
@@ -227,6 +227,15 @@ async def test_a_single_flipped_bit_anywhere_in_a_real_store_is_found(tmp_path: 
         if killed:
             for index in copy.rglob("index.db"):
                 index.unlink()
-        report = await verify_store(copy, checkpoint)
-        sys.stdout.write(f"{where}, {'after a kill' if killed else 'after a stop'}: {report.broken}\n")
-        assert report.broken is not None, f"TEST_SEED={seed}: not found: {where}"
+        found = await fault_found(copy, checkpoint)
+        sys.stdout.write(f"{where}, {'after a kill' if killed else 'after a stop'}: {found}\n")
+        assert found, f"TEST_SEED={seed}: not found: {where}"
+
+
+async def fault_found(store: Path, checkpoint: Checkpoint) -> str:
+    """Return what is found; some lengths, once damaged, keep nats-server from restoring the stream at all."""
+    try:
+        report = await verify_store(store, checkpoint)
+    except LogUnavailable as refusal:
+        return str(refusal)
+    return str(report.broken or "")
