@@ -8,7 +8,7 @@ symbols and every starting row.
 import numpy as np
 
 from shared.market.columns import Bools, Floats
-from shared.market.rolling import rolling_mean
+from shared.market.rolling import column_sums, rolling_mean
 
 
 def sma(x: Floats, n: int) -> Floats:
@@ -38,8 +38,7 @@ def last_ema(x: Floats, n: int) -> Floats:
     # A value's share of the average is its weight, less what every later value has taken.
     kept = np.cumprod((1.0 - weights)[::-1], axis=0)[::-1]
     weights[:-1] *= kept[1:]
-    shares = x * weights
-    average: Floats = shares.sum(axis=0) if len(weights[0]) == 1 else np.nansum(shares, axis=0)
+    average = column_sums(x * weights)
     np.copyto(average, np.nan, where=(counts[-1] < n) | np.isnan(x[-1]))
     return average
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from shared.market.averages import recursive_mean, wilder_weights
 from shared.market.columns import Floats
-from shared.market.rolling import rolling_sum, shifted
+from shared.market.rolling import column_sums, rolling_sum, shifted
 
 
 def returns(close: Floats) -> Floats:
@@ -50,7 +50,7 @@ def correlation(x: Floats, reference: Floats, pairs_min: int) -> Floats:
 
     The last row of `rolling_correlation` with `n` rows.
     """
-    return _pearson(x, reference, pairs_min, lambda values: values.sum(axis=0))
+    return _pearson(x, reference, pairs_min, column_sums)
 
 
 def _pearson(x: Floats, reference: Floats, pairs_min: int, total: Callable[[Floats], Floats]) -> Floats:

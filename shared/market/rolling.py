@@ -31,6 +31,15 @@ def window_sums(x: Floats, n: int) -> Floats:
         size *= 2
 
 
+def column_sums(x: Floats) -> Floats:
+    """Return the sum of all rows, added one after the other, NaN counting as nothing.
+
+    NumPy adds a single column pairwise, and so to other last digits than the same column among others.
+    """
+    total: Floats = x.sum(axis=0) if x[:1].size > 1 else np.add.accumulate(x, axis=0)[-1]
+    return column_sums(np.nan_to_num(x, nan=0.0)) if np.isnan(total).any() else total
+
+
 def padded(windows: Floats, rows: int) -> Floats:
     """Put NaN rows in front of per-window results, so that row t belongs to the window that ends there."""
     filled = np.empty((rows, *windows.shape[1:]))

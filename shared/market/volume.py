@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.market.bars import Bars
 from shared.market.columns import Floats
-from shared.market.rolling import shifted
+from shared.market.rolling import column_sums, shifted
 
 
 def vwap(bars: Bars) -> Floats:
@@ -24,8 +24,8 @@ def vwap(bars: Bars) -> Floats:
 
 def last_vwap(bars: Bars) -> Floats:
     """Return the last row of `vwap`, `[symbols]`, without the rows before; NaN where the last bar is missing."""
-    traded = np.nansum(_notional(bars), axis=0)
-    volume = np.nansum(bars.volume, axis=0)
+    traded = column_sums(_notional(bars))
+    volume = column_sums(bars.volume)
     line = np.divide(traded, volume, out=np.zeros_like(traded), where=volume > 0)
     return np.where(np.isnan(bars.close[-1]), np.nan, line)
 

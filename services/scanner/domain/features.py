@@ -51,12 +51,13 @@ class Features(NamedTuple):
 def measure(open_time_ms: Ints, bars: Bars, btc_column: int | None) -> Features:
     """Compute every feature at the last row of `[rows, symbols]` 5 m bars (specification 2.3 to 2.5).
 
-    ATR of 15 m is that of real 15 m bars, and correlation that of returns with the BTC column; it is NaN
+    The arrays are row by row in memory, as a window has them. ATR of 15 m is that of real 15 m bars, and correlation that of returns with the BTC column; it is NaN
     without one. The Bollinger width is ranked within its own history in the window.
     """
     symbols = bars.close.shape[1]
     if len(bars.close) == 0 or symbols == 0:
         return Features(*(np.full(symbols, np.nan) for _ in Features._fields))
+    assert bars.close.flags.c_contiguous, "sums go along the rows, whatever the number of columns"
     groups = whole_groups(open_time_ms, step_ms=BAR_MS, factor=LONG_FACTOR)
     blocks = [
         _over_time(Bars(*(field[:, start : start + BLOCK_SYMBOLS] for field in bars)), groups)

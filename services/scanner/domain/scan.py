@@ -37,8 +37,9 @@ def scan(state: ScannerState, preset: Preset, time_ms: int, owns: Owns) -> Scan:
     if not symbols:
         return Scan((), ())
     btc = reference_of(state.bases)
-    times, bars = lined_up(state.window, symbols if btc is None else (*symbols, btc))
-    with_btc = measure(times, bars, len(symbols) if btc is not None else None)
+    columns = symbols if btc is None or btc in symbols else (*symbols, btc)
+    times, bars = lined_up(state.window, columns)
+    with_btc = measure(times, bars, None if btc is None else columns.index(btc))
     features = Features(*(field[: len(symbols)] for field in with_btc))
     own = Bars(*(field[:, : len(symbols)] for field in bars))
     return Scan(
@@ -56,7 +57,7 @@ def lined_up(window: BarWindow, symbols: tuple[str, ...]) -> tuple[Ints, Bars]:
         return np.empty(0, dtype=np.int64), Bars(*(np.empty((0, len(symbols))) for _ in Bars._fields))
     known = [i for i, symbol in enumerate(symbols) if symbol in window.column_of]
     columns = [window.column_of[symbols[i]] for i in known]
-    bars = Bars(*(field[:, columns] for field in window.bars))
+    bars = Bars(*(np.take(field, columns, axis=1) for field in window.bars))
     if len(known) < len(symbols):
         filled = np.full((len(Bars._fields), window.capacity, len(symbols)), np.nan)
         filled[:, :, known] = np.stack(bars)

@@ -9,7 +9,7 @@ import pytest
 from shared.market.averages import ema, last_ema, sma, wilder
 from shared.market.bars import Bars
 from shared.market.columns import Floats
-from shared.market.momentum import returns, rolling_correlation, rsi
+from shared.market.momentum import correlation, returns, rolling_correlation, rsi
 from shared.market.rolling import rolling_max, rolling_mean, rolling_min, rolling_sum
 from shared.market.swings import swing_highs, swing_lows
 from shared.market.volatility import (
@@ -132,6 +132,14 @@ def test_rolling_correlation_equals_a_loop(holed: Bars, pairs_min: int | None) -
     )
     np.testing.assert_allclose(
         rolling_correlation(change, btc, 20, pairs_min), expected, rtol=1e-9, atol=1e-10, equal_nan=True
+    )
+
+
+def test_one_correlation_equals_the_last_rolling_one(holed: Bars) -> None:
+    change = returns(holed.close)
+    rolling = rolling_correlation(change, change[:, :1], 20, 10)[-1]
+    np.testing.assert_allclose(
+        correlation(change[-20:], change[-20:, :1], 10), rolling, rtol=1e-9, atol=1e-10
     )
 
 
