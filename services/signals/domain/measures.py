@@ -19,6 +19,9 @@ from shared.market.window import BarWindow
 # Specification 3.1 and 3.2.
 ATR_BARS = 14
 EXTREME_BARS = 10
+# The base that a break leaves. A VWAP of a whole day lies far from every break, so a limit on the gap
+# would refuse just the markets that move.
+VWAP_BARS = 20
 SURGE_BARS = 19
 ACTIVITY_RECENT_BARS = 5
 ACTIVITY_USUAL_BARS = 15
@@ -54,7 +57,7 @@ def measure(window: BarWindow, symbols: Sequence[str]) -> dict[str, Measures]:
     last = [field[-1].tolist() for field in bars]
     around = {
         "atr": last_ema(true_range(bars.high, bars.low, bars.close), ATR_BARS),
-        "vwap": last_vwap(bars),
+        "vwap": last_vwap(Bars(*(field[-VWAP_BARS:] for field in bars))),
         "lowest": bars.low[-EXTREME_BARS:].min(axis=0),
         "highest": bars.high[-EXTREME_BARS:].max(axis=0),
         "volume_ratio": volume_surge(bars.volume, SURGE_BARS),
