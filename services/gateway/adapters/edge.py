@@ -106,6 +106,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise PortInUseError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    # Accepted sockets inherit both. asyncio sets no delay itself only where it has made the listener.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_SILENCE_MS)
     return listener
