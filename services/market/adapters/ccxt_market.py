@@ -129,14 +129,20 @@ class CcxtMarket:
             books = self._exchange.watch_order_book_for_symbols(list(symbols), self._book_levels)
             self._start(books, "books")
 
-    def unwatch(self, symbols: Sequence[str]) -> None:
-        """Give up the books and trades of these symbols."""
+    async def unwatch(self, symbols: Sequence[str]) -> None:
+        """Give up the books and trades of these symbols; returns when the venue has, or does not answer.
+
+        Before that they must not be watched again: ccxt would take them for subscribed.
+        """
         if symbols:
             limit = {"limit": self._book_levels}
             books = self._exchange.un_watch_order_book_for_symbols(list(symbols), limit)
-            self._start(asyncio.wait_for(books, UNSUBSCRIBE_TIMEOUT_S), "books off")
             trades = self._exchange.un_watch_trades_for_symbols(list(symbols))
-            self._start(asyncio.wait_for(trades, UNSUBSCRIBE_TIMEOUT_S), "trades off")
+            await asyncio.gather(
+                self._start(asyncio.wait_for(books, UNSUBSCRIBE_TIMEOUT_S), "books off"),
+                self._start(asyncio.wait_for(trades, UNSUBSCRIBE_TIMEOUT_S), "trades off"),
+                return_exceptions=True,
+            )
 
     def book(self, symbol: str) -> tuple[Side, Side] | None:
         """Return a copy of the symbol's bids and asks, best first, None before the first snapshot."""
@@ -227,10 +233,11 @@ class CcxtMarket:
         exchange.on_error = lost(on_error)
         exchange.on_close = lost(on_close)
 
-    def _start(self, subscription: Coroutine[Any, Any, Any], what: str) -> None:
+    def _start(self, subscription: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[None]:
         task = asyncio.create_task(self._await(subscription, what), name=what)
         self._subscriptions.add(task)
         task.add_done_callback(self._subscriptions.discard)
+        return task
 
     async def _await(self, subscription: Coroutine[Any, Any, Any], what: str) -> None:
         """Wait for what only ccxt can tell: refusal or loss. The data comes through the hook."""

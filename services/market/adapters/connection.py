@@ -49,8 +49,8 @@ class Connection:
         self._listen(self._watched)
         self._market.watch(self._watched)
 
-    def watch(self, wanted: tuple[str, ...]) -> None:
-        """Stream the books and trades of exactly these symbols."""
+    async def watch(self, wanted: tuple[str, ...]) -> None:
+        """Stream the books and trades of exactly these symbols; one call at a time."""
         added = [symbol for symbol in wanted if symbol not in self._watched]
         removed = [symbol for symbol in self._watched if symbol not in wanted]
         self._watched = wanted
@@ -59,8 +59,8 @@ class Connection:
         for channel in (FeedChannel.BOOKS, FeedChannel.TRADES):
             self.silence.expect(channel, wanted, now_ms())
         if not self._feed.lost.is_set():
-            self._market.unwatch(removed)
             self._market.watch(added)
+            await self._market.unwatch(removed)
 
     async def run(self) -> None:
         """Connect again whenever the connection is lost; does not return."""

@@ -45,5 +45,5 @@ class Watching:
         while True:
             wanted = self._watchlist.wanted(self._recorder.venue_ms, self._listed)
             if set(wanted) != set(self._connection.watched):
-                self._connection.watch(wanted)
+                await self._connection.watch(wanted)
             await asyncio.sleep(APPLY_EVERY_S)
