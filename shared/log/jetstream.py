@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
@@ -99,6 +100,10 @@ class JetStreamLog:
             if error.err_code != WRONG_LAST_SEQUENCE:
                 raise LogUnavailable(f"{source}.{partition}: {error.description}") from error
             return await self._settle(source, partition, own, after)
+        except MaxPayloadError as error:
+            raise LogInvalid(
+                f"{source}.{partition}: the broker takes no record of {len(body)} bytes"
+            ) from error
         except (NatsError, TimeoutError, OSError) as error:
             raise LogUnavailable(f"{source}.{partition}: no acknowledgement: {error!r}") from error
         return Tail(ack.seq, own)

@@ -62,6 +62,7 @@ class Log(Protocol):
         Raises:
             FenceConflict: the subject's last record is not `after`.
             LogUnavailable: no answer; calling again with the same arguments is safe.
+            LogInvalid: the draft is larger than the log can ever store.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Appends for one subject, remembering the tail between appends."""
 
+import asyncio
 from collections.abc import Sequence
 
 from shared.contracts.base import Event
@@ -9,6 +10,7 @@ from shared.log.port import FenceConflict, Log, LogUnavailable, Tail
 
 # Together with the log's own time-out per attempt this outlives a restart of the broker.
 ATTEMPTS_MAX = 30
+RETRY_WAIT_S = 0.1
 
 
 class Writer:
@@ -47,6 +49,8 @@ class Writer:
             except LogUnavailable:
                 if attempt == ATTEMPTS_MAX - 1:
                     raise
+                # A broker that is starting refuses at once, so patience is not in its time-outs alone.
+                await asyncio.sleep(RETRY_WAIT_S)
             else:
                 return self._tail.seq
         raise AssertionError("unreachable: the last attempt returns or raises")

@@ -19,6 +19,7 @@ from shared.runtime.snapshot import Snapshot, decode_snapshot, encode_snapshot, 
 
 # So many inputs are decided before other tasks (lease, heartbeat) get their turn.
 YIELD_EVERY = 200
+RETRY_WAIT_S = 0.1
 TELLING_TIME = frozenset({Source.MARKET, Source.CLOCK})
 
 
@@ -42,6 +43,9 @@ class ProcessorLoop:
         self._snapshot_every = snapshot_every
         self._snapshot_at = 0
         self._leading = False
+        self._fenced = False
+        # Whether this instance has decided anything since it (re)built its state.
+        self._decided = False
         self._caught_up = asyncio.Event()
         # Reading and deciding take turns: a decision in flight must not see a record slip in.
         self._turn = asyncio.Lock()
@@ -57,6 +61,7 @@ class ProcessorLoop:
 
         Raises:
             DeciderFailed: the decider raised on a record; nothing after it is decided.
+            LogInvalid: the log contradicts itself.
         """
         await self._load_snapshot()
         while True:
@@ -75,7 +80,11 @@ class ProcessorLoop:
         self._leading = True
         async with self._turn:
             if self.caught_up:
-                await self._decide_pending()
+                try:
+                    await self._decide_pending()
+                except FenceConflict:
+                    # The record that stands in our way is about to be read: that ends the reading.
+                    self._fenced = True
 
     def follow(self) -> None:
         """Decide no more; a decision on its way is finished."""
@@ -92,6 +101,8 @@ class ProcessorLoop:
         sources = self.replica.processor.reads | {self.replica.processor.source}
         async for delivery in self._log.read(frozenset(sources), after_seq=self.replica.position):
             async with self._turn:
+                if self._fenced:
+                    raise FenceConflict("another instance has decided")
                 if delivery.record is not None:
                     self.replica.read(delivery.record)
                     if delivery.record.source in TELLING_TIME:
@@ -105,6 +116,7 @@ class ProcessorLoop:
     async def _decide_pending(self) -> None:
         decided = 0
         while self.replica.pending and self._leading:
+            self._decided = True
             decision = self.replica.decide_next()
             tail = await self._append(decision.draft) if decision.draft is not None else None
             self.replica.commit(decision, tail)
@@ -124,12 +136,16 @@ class ProcessorLoop:
                 )
             except LogUnavailable as error:
                 self._logger.warning("log_unavailable", error=str(error))
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(RETRY_WAIT_S)
 
     async def _rebuild(self) -> None:
+        """Begin anew: from the snapshot, or without it when it was the snapshot that led astray."""
         self._caught_up.clear()
+        self._fenced = False
         self.replica = Replica(self.replica.processor, self.replica.desk_id)
-        await self._load_snapshot()
+        if self._decided:
+            await self._load_snapshot()
+        self._decided = False
 
     @property
     def _snapshot_name(self) -> str:

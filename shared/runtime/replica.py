@@ -10,11 +10,12 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from shared.contracts.base import Event
 from shared.contracts.processor import Context, Processor
 from shared.contracts.record import Draft, Record
-from shared.log.port import FenceConflict, Tail
+from shared.log.port import FenceConflict, LogError, LogInvalid, Tail
 
 State = TypeVar("State")
 
@@ -48,10 +49,15 @@ class Replica(Generic[State]):
         # This processor's last record, as far as this instance knows.
         self.tail = Tail()
         self.pending: deque[Record] = deque()
+        # Seq of the last input folded: answers to it or before it are settled.
+        self._consumed = 0
+        # Whether anything but the log itself has shaped the state: a snapshot, or decisions of our own.
+        self._shaped = False
 
     def restore(self, state: State, position: int, tail: Tail) -> None:
         """Start from a snapshot instead: taken when nothing was pending."""
         self.state, self.position, self.tail = state, position, tail
+        self._consumed, self._shaped = position, True
         self.pending.clear()
 
     def owns(self, record: Record) -> bool:
@@ -64,6 +70,7 @@ class Replica(Generic[State]):
         Raises:
             FenceConflict: a record of our own stands where this instance expected another; its
                 state is not the log's, so it must be rebuilt.
+            LogInvalid: the same, though the state is the log's: the log contradicts itself.
         """
         self.position = record.seq
         if not self.owns(record):
@@ -73,16 +80,25 @@ class Replica(Generic[State]):
         if record.seq <= self.tail.seq:
             return  # written, and already folded, by this very instance
         if record.prev != self.tail.digest:
-            raise FenceConflict(f"record {record.seq} does not follow our {self.tail.seq}")
+            raise self._contradiction(f"record {record.seq} does not follow our {self.tail.seq}")
+        if record.cause <= self._consumed:
+            raise self._contradiction(
+                f"record {record.seq} answers {record.cause}, which was consumed before"
+            )
         # What its writer had consumed, silently or not, comes before what it decided.
         cause: Record | None = None
         while self.pending and self.pending[0].seq <= record.cause:
             cause = self.pending.popleft()
             self._evolve_input(cause)
         if cause is None or cause.seq != record.cause:
-            raise FenceConflict(f"record {record.seq} answers {record.cause}, which was consumed before")
+            # Market data ages, what was decided on it does not: the answer stands for its input.
+            cause = structs.replace(record, seq=record.cause)
         self._fold_decided(cause, record.events)
+        self._consumed = record.cause
         self.tail = Tail(record.seq, record.digest)
+
+    def _contradiction(self, what: str) -> LogError:
+        return FenceConflict(what) if self._shaped else LogInvalid(what)
 
     def decide_next(self) -> Decision:
         """Evolve and decide the oldest pending input; `commit` must follow before the next.
@@ -91,6 +107,7 @@ class Replica(Generic[State]):
             DeciderFailed: the decider raised.
         """
         record = self.pending[0]
+        self._shaped = True
         decided: list[Event] = []
         try:
             for ctx, event in self._in_context(record):
@@ -116,7 +133,7 @@ class Replica(Generic[State]):
             assert tail is not None, "a decision with events has been stored"
             self._fold_decided(decision.cause, decision.draft.events)
             self.tail = tail
-        self.pending.popleft()
+        self._consumed = self.pending.popleft().seq
 
     def _in_context(self, record: Record) -> list[tuple[Context, Event]]:
         return [

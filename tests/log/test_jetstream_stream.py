@@ -10,12 +10,13 @@ from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
 from shared.contracts.desk import AGEING_SOURCES, Source
+from shared.contracts.signal import SignalExpired
 from shared.log.connection import connect
 from shared.log.jetstream import WRONG_LAST_SEQUENCE, JetStreamLog, LogLimits
-from shared.log.port import FenceConflict, LogInvalid, LogUnavailable
+from shared.log.port import FenceConflict, LogInvalid, LogUnavailable, Tail
 from shared.log.reader import HEARTBEAT_S, SILENCE_MAX_S, OrderedReader
-from shared.log.server import PrivateServer
-from tests.log.reading import append, eventually, fill, numbers, past, reader, take
+from shared.log.server import MAX_PAYLOAD_BYTES, PrivateServer
+from tests.log.reading import append, draft, eventually, fill, numbers, past, reader, take
 
 STREAM = "DESK_main"
 
@@ -83,6 +84,13 @@ async def test_nobody_deletes_or_purges_a_log(log: JetStreamLog, connection: Cli
     with pytest.raises(APIError, match="stream purge not permitted"):
         await context.purge_stream(STREAM)
     assert numbers(await past(log)) == [1, 2]
+
+
+async def test_a_record_that_never_fits_is_refused_for_good(log: JetStreamLog) -> None:
+    huge = draft(SignalExpired(signal_id="x" * (MAX_PAYLOAD_BYTES + 1), symbol=""))
+    with pytest.raises(LogInvalid, match=r"risk\.0: the broker takes no record of 8388\d\d\d bytes"):
+        await log.append(huge, source=Source.RISK, partition=0, after=Tail())
+    assert await past(log) == []
 
 
 async def test_opening_a_desk_again_leaves_its_log_as_it_is(log: JetStreamLog, connection: Client) -> None:
