@@ -76,6 +76,7 @@ class SymbolMarket:
     def candles(self, interval_ms: int, start_ms: int, end_ms: int, now_ms: int) -> Bars:
         """Return the candles that open in [start_ms, end_ms) and have begun, the last one as it stands."""
         start_ms = -(-start_ms // interval_ms) * interval_ms
+        end_ms = -(-end_ms // interval_ms) * interval_ms
         horizon = min(end_ms, now_ms // interval_ms * interval_ms + interval_ms)
         if horizon <= start_ms:
             return self._source.window(start_ms, start_ms)
