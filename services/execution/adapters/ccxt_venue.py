@@ -148,6 +148,22 @@ class CcxtVenue:
         rows = await self._pages(self._exchange.privateGetV5OrderRealtime, params)
         return [self._read(venue_order, row) for row in rows]
 
+    async def orders_since(self, start_ms: int) -> list[OrderReported]:
+        """Return every order from a time of the venue on, open or done."""
+        params = {"category": "linear", "settleCoin": COIN, "openOnly": 0, "limit": 50}
+        rows = await self._pages(self._exchange.privateGetV5OrderRealtime, params)
+        while True:
+            window = {
+                "category": "linear",
+                "limit": 50,
+                "startTime": start_ms,
+                "endTime": start_ms + WINDOW_MS,
+            }
+            rows += await self._pages(self._exchange.privateGetV5OrderHistory, window)
+            start_ms += WINDOW_MS
+            if start_ms > self._time_ms:
+                return [self._read(order_report, row) for row in rows]
+
     async def positions(self) -> list[VenuePosition]:
         params = {"category": "linear", "settleCoin": COIN, "limit": 200}
         rows = await self._pages(self._exchange.privateGetV5PositionList, params)
@@ -222,7 +238,8 @@ class CcxtVenue:
     async def _executions(self, params: dict[str, Any]) -> list[ExecutionReported]:
         params = {"category": "linear", "limit": PAGE_ROWS, **params}
         rows = await self._pages(self._exchange.privateGetV5ExecutionList, params)
-        return [found for row in rows if (found := self._read(execution, row)) is not None]
+        # The venue lists the newest first.
+        return [found for row in reversed(rows) if (found := self._read(execution, row)) is not None]
 
     async def _pages(self, endpoint: Any, params: dict[str, Any]) -> list[Any]:
         rows: list[Any] = []

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 
+from services.execution.adapters.venue_books import check_books
 from services.execution.adapters.venue_edge import VenueEdge
 from services.execution.domain.processor import ExecutionProcessor
 from services.execution.domain.state import ExecutionState
@@ -134,13 +135,14 @@ class LiveDesk:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
         self.log = MemoryLog()
-        self.clock = DeskClock()
+        # Not exactly 1, which would mean the wall's time and not the simulator's.
+        self.clock = DeskClock(speed=1.000001)
         self.settings = ExecutionSettings(
             venue=VenueSection(
                 base_url=f"http://127.0.0.1:{simulator.port}", api_key="demo-key", api_secret="demo-secret"
             ),
             execution=ExecutionSection(
-                account_every_s=0.5, account_urgent_every_s=0.2, recv_window_ms=1_500, request_timeout_s=1.5
+                account_every_s=0.5, account_urgent_every_s=0.2, recv_window_ms=1_000, request_timeout_s=1.0
             ),
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -274,6 +276,17 @@ class LiveDesk:
             return False
         stop = self.state.orders.get(position.stop_order_id)
         return stop is not None and stop.is_accepted
+
+    async def books_equal(self) -> None:
+        """Hold the log's books against the venue's, and the venue's ledger against doubles."""
+        for _ in range(20):
+            found = (await check_books(self.settings, self.log.records)).differences
+            if not found:
+                break
+            await asyncio.sleep(0.05)
+        assert not found, "\n".join(map(repr, found))
+        ledger = await self.simulator.ledger()
+        assert ledger["duplicates_accepted"] == 0
 
     def flat(self) -> bool:
         return not self.state.positions and not self.state.orders
