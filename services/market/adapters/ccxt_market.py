@@ -70,7 +70,8 @@ class CcxtMarket:
         Raises:
             VenueError: the venue does not answer, or refuses.
         """
-        markets = await self._exchange.load_markets()
+        # Always anew: ccxt would keep the empty list that it makes of an unreadable answer.
+        markets = await self._exchange.load_markets(reload=True)
         perpetuals = [each for each in markets.values() if each["swap"] and each["linear"] and each["active"]]
         found = []
         for market in perpetuals:

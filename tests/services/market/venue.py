@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx
+
 from services.market.adapters.market_edge import MarketEdge
 from services.market.settings import MarketSection, MarketSettings
 from shared.contracts.base import Event
@@ -63,6 +65,13 @@ class Simulator:
             self._process.kill()
             # Reads its pipe to the end, so that nothing of it is left open.
             await self._process.communicate()
+
+    async def arm(self, kind: str, path: str, *, count: int, delay_ms: int = 0) -> None:
+        """Let the next requests of a path go wrong."""
+        fault = {"kind": kind, "path": path, "count": count, "delay_ms": delay_ms}
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"{self.url}/sim/faults", json=fault)
+        answer.raise_for_status()
 
     def freeze(self) -> None:
         assert self._process is not None

@@ -42,6 +42,7 @@ from tests.services.market.venue import (
 )
 
 SYMBOLS = 5
+KLINES = "/v5/market/kline"
 
 
 def listed(log: MemoryLog) -> list[str]:
@@ -185,15 +186,18 @@ async def test_no_bar_is_lost_or_doubled_when_the_venue_is_killed(tmp_path: Path
     assert_unbroken(closes(log.records))
 
 
-async def test_a_half_open_connection_is_noticed_and_what_it_hid_is_fetched(tmp_path: Path) -> None:
+async def test_what_a_half_open_connection_hid_is_recorded_before_the_all_clear(tmp_path: Path) -> None:
     log = MemoryLog()
-    section = MarketSection(backfill_bars=30, socket_silence_s=1.5, bars_silence_s=1.2)
+    section = MarketSection(backfill_bars=60, socket_silence_s=1.5, bars_silence_s=1.2)
     async with simulator(tmp_path) as venue:
         proxy = Proxy(venue.port)
         url = await proxy.start()
         try:
             async with running_edge(log, url, market=section):
                 await wait_for(log, lambda records: live_bars(records) >= 2, what="live bars")
+                # The stream speaks again long before REST has answered.
+                await venue.arm("502_before_accept", KLINES, count=SYMBOLS)
+                await venue.arm("slow", KLINES, count=SYMBOLS, delay_ms=1000)
                 proxy.swallow_all_open()
                 await wait_for(log, lambda records: bool(seen(records, FeedStale)), what="stale")
                 await wait_for(log, lambda records: bool(seen(records, FeedRestored)), what="restored")
@@ -202,9 +206,21 @@ async def test_a_half_open_connection_is_noticed_and_what_it_hid_is_fetched(tmp_
         finally:
             await proxy.stop()
     assert_unbroken(closes(log.records))
+    records = market_records(log)
+    stale, restored = seen(records, FeedStale)[0], seen(records, FeedRestored)[0]
+    assert isinstance(stale, FeedStale)
+    assert isinstance(restored, FeedRestored)
+    assert stale.channel is restored.channel is FeedChannel.BARS
+    assert stale.silent_ms >= 1200
+    at = next(index for index, each in enumerate(records) if restored in each.events)
+    before = closes(records[:at])
+    for symbol in restored.symbols:
+        # The silence hid more than two bars.
+        last_close_ms = before[symbol][-1][0] + STEP_MS
+        assert records[at].time_ns // NS_PER_MS - last_close_ms < 2.4 * STEP_MS
 
 
-async def test_silence_is_recorded_and_taken_back_only_when_the_bars_are_complete(tmp_path: Path) -> None:
+async def test_a_frozen_venue_is_recorded_as_stale_and_restored(tmp_path: Path) -> None:
     log = MemoryLog()
     section = MarketSection(backfill_bars=30, bars_silence_s=1.2)
     async with simulator(tmp_path) as venue, running_edge(log, venue.url, market=section):
@@ -215,19 +231,25 @@ async def test_silence_is_recorded_and_taken_back_only_when_the_bars_are_complet
         finally:
             venue.thaw()
         await wait_for(log, lambda records: bool(seen(records, FeedRestored)), what="restored")
-    stale, restored = seen(log.records, FeedStale)[0], seen(log.records, FeedRestored)[0]
-    assert isinstance(stale, FeedStale)
-    assert isinstance(restored, FeedRestored)
-    assert stale.channel is restored.channel is FeedChannel.BARS
-    assert stale.silent_ms >= 1200
-    records = market_records(log)
-    at = next(index for index, each in enumerate(records) if isinstance(each.events[0], FeedRestored))
-    complete = closes(records[:at])
-    assert_unbroken(complete)
-    for symbol in restored.symbols:
-        # The silence hid almost five bars; at the all-clear they are in the log.
-        last_close_ms = complete[symbol][-1][0] + STEP_MS
-        assert records[at].time_ns // NS_PER_MS - last_close_ms < 4 * STEP_MS
+        have = live_bars(log.records)
+        await wait_for(log, lambda records: live_bars(records) >= have + 1, what="live bars again")
+    assert_unbroken(closes(log.records))
+
+
+@pytest.mark.parametrize("fault", ["cut_before_accept", "bad_json_after_accept"])
+async def test_a_back_fill_is_asked_for_until_it_is_answered(tmp_path: Path, fault: str) -> None:
+    log = MemoryLog()
+    async with simulator(tmp_path) as venue:
+        await venue.arm(fault, KLINES, count=2)
+        await venue.arm(fault, "/v5/market/tickers", count=1)
+        await venue.arm(fault, "/v5/market/instruments-info", count=1)
+        async with running_edge(log, venue.url):
+            await wait_for(log, lambda records: live_bars(records) >= 1, what="a live bar")
+    kinds = [type(record.events[0]) for record in log.records]
+    assert kinds.count(InstrumentsListed) == 1
+    backfilled = closes(log.records[: kinds.index(TickersObserved)])
+    assert all(len(bars) >= 30 for bars in backfilled.values())
+    assert_unbroken(closes(log.records))
 
 
 async def test_a_second_start_fetches_only_what_is_missing(tmp_path: Path) -> None:
