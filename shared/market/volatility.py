@@ -58,24 +58,39 @@ def bollinger(close: Floats, n: int = 20, width: float = 2.0) -> Bands:
 
 
 def bollinger_width_pct(close: Floats, n: int = 20, width: float = 2.0) -> Floats:
-    """Distance between the Bollinger bands in per cent of the middle one (specification 2.3).
+    """Distance between the Bollinger bands in per cent of the middle one (specification 2.3)."""
+    return padded(2.0 * width * 100.0 * np.sqrt(_relative_variance(close, n)), len(close))
 
-    The same as from `bollinger`, without building the bands: n times the deviation is the root of
-    n * sum(d^2) - sum(d)^2, and n times the middle is sum(d) + n * centre.
+
+def last_bollinger_width(close: Floats, n: int = 20, width: float = 2.0) -> tuple[Floats, Floats]:
+    """Return the last row of `bollinger_width_pct` and its `last_percentile_rank`, both `[symbols]`.
+
+    Widths rank like their squares, which need no root.
+    """
+    squares = _relative_variance(close, n)
+    if len(squares) == 0:
+        unknown = np.full(close.shape[1:], np.nan)
+        return unknown, unknown
+    return 2.0 * width * 100.0 * np.sqrt(squares[-1]), last_percentile_rank(squares)
+
+
+def _relative_variance(close: Floats, n: int) -> Floats:
+    """Return (deviation / mean) squared of every `n` consecutive rows.
+
+    With S and Q the sums of d and d^2, d measured from a centre c: (n Q - S^2) / (S + n c)^2.
     """
     centre = _centre(close)
     deviation = close - centre
     sums = window_sums(deviation, n)
     deviation *= deviation
-    spread = window_sums(deviation, n)
-    spread *= n
-    spread -= sums * sums
-    np.maximum(spread, 0.0, out=spread)
-    np.sqrt(spread, out=spread)
+    variance = window_sums(deviation, n)
+    variance *= n
+    variance -= sums * sums
+    np.maximum(variance, 0.0, out=variance)
     sums += n * centre
-    spread /= sums
-    spread *= 2.0 * width * 100.0
-    return padded(spread, len(close))
+    sums *= sums
+    variance /= sums
+    return variance
 
 
 def _centre(close: Floats) -> Floats:

@@ -14,7 +14,7 @@ from shared.market.averages import last_ema
 from shared.market.bars import Bars
 from shared.market.columns import Floats, Ints
 from shared.market.momentum import correlation, returns
-from shared.market.volatility import bollinger_width_pct, last_percentile_rank, true_range
+from shared.market.volatility import last_bollinger_width, true_range
 from shared.market.volume import surge_1h, surge_5m
 
 LONG_FACTOR = 3
@@ -23,8 +23,8 @@ BOLLINGER_BARS = 20
 CORRELATION_BARS = 20
 # Half of the bars suffice: one missing bar takes two returns, and must not blind the filter for 20 bars.
 CORRELATION_PAIRS_MIN = 10
-# Specification 2.3: the candles that the reference assembles, hence the stretch that must be free of gaps.
-HEALTH_BARS = 150
+# Specification 2.3: the candles that 5 m indicators see (the signals' window as well), and that must have no gaps.
+CANDLES = 150
 BLOCK_SYMBOLS = 125
 
 
@@ -34,7 +34,7 @@ class Features(NamedTuple):
     # Close of the last row, and how many bars the window holds.
     price: Floats
     bars: Floats
-    # Bars missing within the last `HEALTH_BARS`, since the symbol's first one.
+    # Bars missing within the last `CANDLES`, since the symbol's first one.
     gaps: Floats
     atr_5m: Floats
     atr_15m: Floats
@@ -88,14 +88,12 @@ def _over_time(bars: Bars, groups: slice) -> tuple[Floats, ...]:
     high, low, close = bars.high, bars.low, bars.close
     count, gaps = _count(close)
     long = aggregate_ranges(high[groups], low[groups], close[groups], factor=LONG_FACTOR)
-    widths = bollinger_width_pct(close, BOLLINGER_BARS)
     return (
         count,
         gaps,
-        last_ema(true_range(high, low, close), ATR_BARS),
+        last_ema(true_range(high[-CANDLES:], low[-CANDLES:], close[-CANDLES:]), ATR_BARS),
         last_ema(true_range(*long), ATR_BARS) if len(long[0]) else np.full_like(count, np.nan),
-        widths[-1],
-        last_percentile_rank(widths[BOLLINGER_BARS - 1 :]),
+        *last_bollinger_width(close, BOLLINGER_BARS),
     )
 
 
@@ -107,7 +105,7 @@ def _count(close: Floats) -> tuple[Floats, Floats]:
         return np.full(symbols, float(len(close))), np.zeros(symbols)
     present = ~missing
     count = present.sum(axis=0, dtype=np.float64)
-    recent = present[-HEALTH_BARS:]
+    recent = present[-CANDLES:]
     expected = len(recent) - recent.argmax(axis=0)
     gaps = np.where(recent.any(axis=0), expected - recent.sum(axis=0), len(recent))
     return count, gaps.astype(np.float64)

@@ -21,7 +21,7 @@ def random_bars(seed: int, rows: int, symbols: int) -> Bars:
 @pytest.fixture
 def seed() -> int:
     chosen = int(os.environ.get("TEST_SEED", "0")) or int(np.random.SeedSequence().entropy % 2**32)  # type: ignore[operator]
-    print(f"TEST_SEED={chosen}")  # noqa: T201
+    print(f"TEST_SEED={chosen}")
     return chosen
 
 

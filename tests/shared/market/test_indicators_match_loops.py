@@ -18,6 +18,7 @@ from shared.market.volatility import (
     bollinger_width_pct,
     chandelier,
     donchian,
+    last_bollinger_width,
     last_percentile_rank,
     true_range,
 )
@@ -77,6 +78,14 @@ def test_bollinger_bands_equal_a_loop(holed: Bars) -> None:
     np.testing.assert_allclose(
         bollinger_width_pct(holed.close), 200 * half / middle, rtol=1e-8, equal_nan=True
     )
+
+
+def test_the_last_width_alone_equals_the_last_of_all(holed: Bars) -> None:
+    widths = bollinger_width_pct(holed.close)
+    width, rank = last_bollinger_width(holed.close)
+    same(width, widths[-1])
+    same(rank, last_percentile_rank(widths))
+    assert all(np.isnan(each).all() for each in last_bollinger_width(holed.close[:19]))
 
 
 def test_a_flat_price_has_no_bollinger_width() -> None:
