@@ -40,11 +40,22 @@ class MarketUpdate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Liquidity:
-    """What is left of a displayed book after our own orders took from it."""
+    """What is left of a displayed book after our own orders took from it.
 
-    def __init__(self, book: Book) -> None:
+    What was taken stays gone from later books of the same version, wherever the price moved.
+    """
+
+    def __init__(self, book: Book, previous: "Liquidity | None" = None) -> None:
         self.version = book.version
-        self._sides = {Side.BUY: list(book.asks), Side.SELL: list(book.bids)}
+        carried = previous is not None and previous.version == book.version
+        self.taken: dict[tuple[Side, Decimal], Decimal] = dict(previous.taken) if previous and carried else {}
+        self._sides = {Side.BUY: self._left(Side.BUY, book.asks), Side.SELL: self._left(Side.SELL, book.bids)}
+
+    def _left(self, taker: Side, levels: tuple[Level, ...]) -> list[Level]:
+        if not self.taken:
+            return list(levels)
+        none = Decimal(0)
+        return [(px, max(size - self.taken.get((taker, px), none), none)) for px, size in levels]
 
     def crossing(self, taker: Side, limit_px: Decimal) -> list[Level]:
         """Return the levels a taker may hit at `limit_px` or better, best first."""
@@ -62,6 +73,7 @@ class Liquidity:
             if piece > 0:
                 pieces.append((price, piece))
                 levels[index] = (price, size - piece)
+                self.taken[taker, price] = self.taken.get((taker, price), Decimal(0)) + piece
                 quantity -= piece
         return pieces
 

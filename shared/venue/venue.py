@@ -107,8 +107,7 @@ class Venue:
         """Let the market move: its trades fill resting orders, its book may cross them, stops wake."""
         self.account.marks[update.symbol] = update.last_px
         known = self._liquidity.get(update.symbol)
-        if known is None or known.version != update.book.version:
-            self._liquidity[update.symbol] = Liquidity(update.book)
+        self._liquidity[update.symbol] = Liquidity(update.book, known)
         if not self.account.open_ids.get(update.symbol):
             return []
         events = self._fill_from_trades(update)

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from shared.venue.events import OrderAccepted, OrderAmended, OrderCanceled, OrderFilled, Refused
+from shared.venue.market import MarketUpdate
 from shared.venue.order import AmendRequest, OrderRequest, advance
 from shared.venue.values import (
     ORDER_TRANSITIONS,
@@ -15,6 +16,7 @@ from shared.venue.values import (
 )
 from tests.shared.venue.market_makers import (
     SYMBOL,
+    book,
     fills,
     last_order,
     limit,
@@ -47,9 +49,16 @@ def test_a_market_order_larger_than_the_book_fills_what_is_there_and_cancels_the
 def test_displayed_liquidity_is_consumed_once_until_the_book_changes() -> None:
     venue = open_venue()
     venue.submit(market(BUY, "2"), 1)
+    venue.observe(MarketUpdate(symbol=SYMBOL, last_px=Decimal(100), book=book(version=0), now_ms=2))
     assert fills(venue.submit(market(BUY, "1"), 2)) == [("100.2", "1", False)]
     venue.observe(update(now_ms=3))
     assert fills(venue.submit(market(BUY, "1"), 3)) == [("100.1", "1", False)]
+
+
+def test_a_book_that_moved_is_the_one_that_trades_even_before_its_sizes_are_renewed() -> None:
+    venue = open_venue()
+    venue.observe(MarketUpdate(symbol=SYMBOL, last_px=Decimal(90), book=book("90", version=0), now_ms=2))
+    assert fills(venue.submit(market(BUY, "1"), 2)) == [("90.1", "1", False)]
 
 
 def test_a_far_post_only_order_rests_instead_of_filling() -> None:
