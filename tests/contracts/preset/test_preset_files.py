@@ -210,7 +210,7 @@ def test_the_demo_differs_from_breakout_v1_only_where_it_says_so() -> None:
     demo, base = load_preset("demo"), load_preset("breakout_v1")
     assert demo.execution_config == base.execution_config
     assert msgspec.structs.replace(demo.position_config, time_stop_minutes=None) == base.position_config
-    changed = ("correlation_limit", "risk_per_trade", "max_position_size_usd")
+    changed = ("correlation_limit", "risk_per_trade", "max_position_size_usd", "max_consecutive_losses")
     as_base = {name: getattr(base.risk, name) for name in changed}
     assert msgspec.structs.replace(demo.risk, **as_base) == base.risk
     assert demo.scanner_config.scan_interval_seconds == 60
