@@ -70,8 +70,7 @@ def _fold_readings(
 
 
 def _fold_bars(state: SignalsState, event: BarsClosed, ctx: Context, owns: Owns) -> None:
-    earlier = state.due if state.due_seq == ctx.seq else ()
-    state.due, state.due_seq = (), ctx.seq
+    state.due = ()
     if event.timeframe_s != BAR_S:
         return
     columns = [i for i, symbol in enumerate(event.symbols) if owns(symbol)]
@@ -83,26 +82,22 @@ def _fold_bars(state: SignalsState, event: BarsClosed, ctx: Context, owns: Owns)
     bars = Bars(*(field if len(symbols) == grid[1] else field[:, columns] for field in fields))
     state.window.push(event.open_time_ms, BAR_MS, symbols, bars)
     present = [s for s, close in zip(symbols, bars.close[-1].tolist(), strict=True) if isfinite(close)]
-    state.due = _due(state, event.close_time_ms, present, ctx, earlier)
+    state.due = _due(state, event.close_time_ms, present, ctx.time_ms)
     for symbol in state.due:
         state.due_until_ms[symbol] = event.close_time_ms
     if state.due:
         _remember_breaks(state, event.close_time_ms)
 
 
-def _due(
-    state: SignalsState, close_time_ms: int, present: list[str], ctx: Context, earlier: tuple[str, ...]
-) -> tuple[str, ...]:
+def _due(state: SignalsState, close_time_ms: int, present: list[str], now_ms: int) -> tuple[str, ...]:
     """Return the symbols to judge: their newest bar is live and has not been judged.
 
-    One that was due by an earlier event of the same record waits for its next bar, because what
-    was decided on that event is not folded yet.
+    Only one bar of a symbol is live at a time, so no record can make it due twice.
     """
     newest = state.window.last_open_time_ms == close_time_ms - BAR_MS
-    if not newest or not 0 <= ctx.time_ms - close_time_ms < BAR_MS:
+    if not newest or not 0 <= now_ms - close_time_ms < BAR_MS:
         return ()
-    judged = state.due_until_ms
-    return tuple(s for s in present if judged.get(s, 0) < close_time_ms and s not in earlier)
+    return tuple(s for s in present if state.due_until_ms.get(s, 0) < close_time_ms)
 
 
 def _remember_breaks(state: SignalsState, close_time_ms: int) -> None:

@@ -80,9 +80,8 @@ class SignalsState(msgspec.Struct, kw_only=True):
     # The scan whose parts arrive, and the one that decisions go by.
     arriving: Scan = msgspec.field(default_factory=Scan)
     scan: Scan = msgspec.field(default_factory=Scan)
-    # Symbols whose newest bar the latest record brought live, and the seq of that record.
+    # Symbols whose newest bar the latest `BarsClosed` brought live.
     due: tuple[str, ...] = ()
-    due_seq: int = 0
     # Close time of each symbol's newest bar that has been due.
     due_until_ms: dict[str, int] = {}
     breakouts: dict[str, tuple[Breakout, ...]] = {}

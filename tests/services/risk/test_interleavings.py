@@ -212,10 +212,10 @@ def test_a_signal_is_judged_within_a_millisecond() -> None:
         decided = processor.decide(state, asked, ctx)
         took.append(perf_counter() - started)
         assert len(approvals(decided)) == 1
-    typical_ms = sorted(took)[100] * 1_000
+    best_ms, typical_ms = (sorted(took)[rank] * 1_000 for rank in (20, 100))
     print(f"evolve + decide of a signal: p50 {typical_ms:.3f} ms")
-    # The target is 1 ms; a shared machine gets some grace.
-    assert typical_ms < 3
+    # Of the better ones, so that others on the machine do not decide.
+    assert best_ms < 1
 
 
 def context(account: Account) -> Context:
