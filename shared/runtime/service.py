@@ -128,12 +128,14 @@ class _Shell:
         return self._failed.result() if self._failed.done() else 0
 
     async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+        # First the lease: a renewal on its way would step up again.
+        lease, *others = tasks
+        await _ended(lease)
         await self._step_down()
         if self._loop is not None and not self._failed.done():
             await self._loop.drain()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in others:
+            await _ended(task)
         with contextlib.suppress(LogUnavailable):
             await self._desk.leases.release(self._heartbeat())
 
@@ -225,6 +227,11 @@ class _Shell:
             lag=len(replica.pending) if replica is not None else 0,
             rss_bytes=_rss_bytes(),
         )
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _rss_bytes() -> int:
