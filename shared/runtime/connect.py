@@ -3,7 +3,6 @@
 from uuid import uuid4
 
 import msgspec
-from nats.aio.client import Client
 
 from shared.contracts.desk import DeskOpened, Source
 from shared.contracts.record import Draft
@@ -32,7 +31,7 @@ async def connect(settings: Settings, *, name: str) -> Connected:
         LogInvalid: the broker or the desk is not what the settings say.
     """
     nats = settings.nats
-    connection: Client = await connect_nats(
+    connection = await connect_nats(
         nats.url, name=name, user=nats.user, password=nats.password, timeout_s=nats.connect_timeout_s
     )
     log = JetStreamLog(connection, settings.desk.name)

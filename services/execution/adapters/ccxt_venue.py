@@ -23,7 +23,6 @@ from services.execution.adapters.bybit_wire import (
     venue_order,
     venue_position,
 )
-from services.execution.adapters.lean_ccxt import VenueError, bybit
 from services.execution.adapters.outcomes import (
     UNUSABLE_CODES,
     VenueRefused,
@@ -36,6 +35,7 @@ from services.execution.adapters.outcomes import (
 from services.execution.adapters.venue import Listener, Wallet
 from shared.contracts.order import AmendSubmitted, OrderSubmitted
 from shared.contracts.venue import ExecutionReported, OrderReported, VenueOrder, VenuePosition
+from shared.runtime.lean_ccxt import VenueError, bybit
 from shared.runtime.settings import VenueSection
 
 COIN = "USDT"

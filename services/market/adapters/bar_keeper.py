@@ -8,9 +8,9 @@ import structlog
 from services.market.adapters.bybit_wire import BadAnswer
 from services.market.adapters.ccxt_market import CcxtMarket
 from services.market.adapters.feed import Feed
-from services.market.adapters.lean_ccxt import VenueError
 from services.market.adapters.recorder import Recorder
 from services.market.domain.grid import grids
+from shared.runtime.lean_ccxt import VenueError
 
 # Bars of one instant that arrive within this time of the first are one record.
 FLUSH_AFTER_S = 0.006

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import structlog
 
 from services.market.adapters.bybit_wire import BadAnswer, instrument, kline_row, redirected, ticker
-from services.market.adapters.lean_ccxt import NetworkError, UnsubscribeError, VenueError, bybit
 from services.market.domain.bars import Bar, Gap
 from services.market.domain.universe import Ticker
 from shared.contracts.market import Instrument
+from shared.runtime.lean_ccxt import NetworkError, UnsubscribeError, VenueError, bybit
 from shared.runtime.settings import VenueSection
 
 PAGE_BARS_MAX = 1000

@@ -15,7 +15,6 @@ from services.market.adapters.bybit_wire import BadAnswer
 from services.market.adapters.ccxt_market import CcxtMarket
 from services.market.adapters.connection import Connection
 from services.market.adapters.feed import Feed, now_ms
-from services.market.adapters.lean_ccxt import VenueError
 from services.market.adapters.observer import Observer
 from services.market.adapters.past import Past, read_past
 from services.market.adapters.recorder import Recorder
@@ -31,6 +30,7 @@ from shared.contracts.desk import Source
 from shared.contracts.market import FeedChannel, Instrument, InstrumentsListed
 from shared.log.writer import Writer
 from shared.runtime.edge import Desk
+from shared.runtime.lean_ccxt import VenueError
 
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 5.0

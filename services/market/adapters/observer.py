@@ -9,13 +9,13 @@ from services.market.adapters.bybit_wire import BadAnswer
 from services.market.adapters.ccxt_market import CcxtMarket
 from services.market.adapters.connection import Connection
 from services.market.adapters.feed import Feed, now_ms
-from services.market.adapters.lean_ccxt import VenueError
 from services.market.adapters.recorder import Recorder
 from services.market.domain.book import BookSummary, books_observed, summarize
 from services.market.domain.universe import tickers_observed
 from shared.contracts.base import Event
 from shared.contracts.columns import pack
 from shared.contracts.market import FeedChannel, Instrument, QuotesObserved
+from shared.runtime.lean_ccxt import VenueError
 
 Quote = tuple[float, float, float]
 
