@@ -54,7 +54,9 @@ class Dispatcher:
         self._intents = intents
         self._reporter = reporter
         self._window_s = recv_window_s + WINDOW_MARGIN_S
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        # The last request of each order, and all of them.
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._logger = structlog.get_logger("execution.dispatcher")
         # Orders whose outcome is being asked for.
         self.resolving: set[str] = set()
@@ -87,7 +89,7 @@ class Dispatcher:
 
     async def drain(self, timeout_s: float) -> None:
         """Let requests on the wire finish, then cancel the rest."""
-        tasks = list(self._tasks.values())
+        tasks = list(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
         for task in tasks:
@@ -95,16 +97,18 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(key) is task:
-            del self._tasks[key]
+        self._tasks.discard(task)
+        if self._last.get(key) is task:
+            del self._last[key]
         error = None if task.cancelled() else task.exception()
         if error is not None and not self.failed.done():
             self.failed.set_exception(error)
 
     def _start(self, intent: Intent, request: Coroutine[Any, Any, None]) -> None:
         key = intent.order.client_order_id
-        task = asyncio.create_task(_after(self._tasks.get(key), request), name=key)
-        self._tasks[key] = task
+        task = asyncio.create_task(_after(self._last.get(key), request), name=key)
+        self._last[key] = task
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(key, done))
 
     async def _submit(self, intent: Intent) -> None:

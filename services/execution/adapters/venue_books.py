@@ -15,7 +15,6 @@ from shared.contracts.record import Record
 from shared.contracts.signal import PositionSide
 from shared.contracts.venue import ExecutionKind
 
-
 # The venue may have stamped the first order a little before the record that wished for it.
 SINCE_MARGIN_MS = 60_000
 

@@ -32,9 +32,11 @@ from shared.contracts.engine import (
 from shared.contracts.market import Instrument, InstrumentsListed, QuotesObserved
 from shared.contracts.order import OrderPurpose, OrderSubmitted
 from shared.contracts.preset import load_preset
+from shared.contracts.record import Draft
 from shared.contracts.risk import SignalApproved
 from shared.contracts.signal import PositionSide, Strategy, Target
 from shared.log.memory import MemoryLeases, MemoryLog
+from shared.log.port import Delivery, FenceConflict, Tail
 from shared.log.snapshots import MemorySnapshots
 from shared.log.writer import SharedWriter
 from shared.runtime.clock import DeskClock
@@ -129,6 +131,30 @@ def market_id(symbol: str) -> str:
     return symbol.partition("/")[0] + "USDT"
 
 
+class Severable:
+    """A log that a killed instance can no longer write to; the next instance gets another."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self.severed = False
+
+    async def append(self, draft: Draft, *, source: Source, partition: int, after: Tail) -> Tail:
+        if self.severed:
+            raise FenceConflict("this instance has been killed")
+        return await self._log.append(draft, source=source, partition=partition, after=after)
+
+    async def tail(self, source: Source, partition: int) -> Tail:
+        return await self._log.tail(source, partition)
+
+    def read(
+        self, sources: frozenset[Source], *, after_seq: int = 0, live: bool = True
+    ) -> AsyncIterator[Delivery]:
+        return self._log.read(sources, after_seq=after_seq, live=live)
+
+    async def close(self) -> None:
+        await self._log.close()
+
+
 class LiveDesk:
     """A memory log, an execution service on it, and the words of everybody else."""
 
@@ -145,6 +171,7 @@ class LiveDesk:
                 account_every_s=0.5, account_urgent_every_s=0.2, recv_window_ms=1_000, request_timeout_s=1.0
             ),
         )
+        self.snapshots = MemorySnapshots()
         self._tasks: list[asyncio.Task[None]] = []
         self._signals = 0
 
@@ -154,14 +181,15 @@ class LiveDesk:
 
     async def start(self) -> None:
         """Start an instance of the service, as after a kill."""
+        self._reach = Severable(self.log)
         desk = Desk(
             opened=DeskOpened(desk="test", desk_id=DESK_ID, mode=Mode.DEMO, partitions=1),
-            log=self.log,
+            log=self._reach,
             leases=MemoryLeases(),
             clock=self.clock,
         )
         self.loop = ProcessorLoop(
-            Replica(ExecutionProcessor(), UUID(DESK_ID)), self.log, MemorySnapshots(), self.clock
+            Replica(ExecutionProcessor(), UUID(DESK_ID)), self._reach, self.snapshots, self.clock
         )
         self._tasks = [
             asyncio.create_task(self.loop.run()),
@@ -170,7 +198,8 @@ class LiveDesk:
         await self.loop.lead()
 
     async def kill(self) -> None:
-        """Stop everything where it stands, without letting anything on the wire finish."""
+        """Stop everything where it stands: nothing that is on the wire is recorded any more."""
+        self._reach.severed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
