@@ -50,8 +50,6 @@ def fold_market(state: RiskState, event: Event, ctx: Context) -> None:
             _fold_books(state, event, ctx)
         case InstrumentsListed():
             state.instruments = {each.symbol: each for each in event.instruments}
-            # A market edge that starts anew starts its watchdogs anew and reports silence again.
-            state.stale = {}
         case FeedStale():
             state.stale.setdefault(event.channel, {}).update(dict.fromkeys(event.symbols, True))
         case FeedRestored():

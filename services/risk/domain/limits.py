@@ -63,7 +63,7 @@ def note_crossings(state: RiskState, ctx: Context) -> None:
 
 def answer_crossings(state: RiskState, ctx: Context) -> list[Event]:
     """Return what is to be recorded about limits because of this very event."""
-    if state.crossed_seq != ctx.seq:
+    if state.crossed_seq != ctx.seq or not state.crossed:
         return []
     return [c.event for c in crossings(state) if state.crossed.get(c.name) == ctx.ordinal]
 

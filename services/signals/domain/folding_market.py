@@ -44,8 +44,6 @@ def fold_market(state: SignalsState, event: Event, ctx: Context, owns: Owns) -> 
             state.tick_sizes = {
                 each.symbol: each.tick_size for each in event.instruments if owns(each.symbol)
             }
-            # A market edge that starts anew starts its watchdogs anew and reports silence again.
-            state.stale = {}
         case FeedStale():
             silent = state.stale.setdefault(event.channel, {})
             silent.update(dict.fromkeys((s for s in event.symbols if owns(s)), True))

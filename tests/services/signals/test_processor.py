@@ -31,6 +31,7 @@ from tests.services.signals.scenario import (
     context,
     engine,
     failed,
+    instrument,
     level,
     preset,
     raised,
@@ -139,6 +140,7 @@ def test_a_short_history_is_a_near_miss() -> None:
 def test_a_silent_feed_is_a_near_miss_until_it_is_restored() -> None:
     market = Market()
     market.say(FeedStale(channel=FeedChannel.TRADES, symbols=(SYMBOL,), silent_ms=1))
+    market.say(InstrumentsListed(instruments=(instrument(SYMBOL),)))
     assert failed(market.bar(BREAKING)) == ["feed_live"]
     market = Market()
     market.say(FeedStale(channel=FeedChannel.TRADES, symbols=(SYMBOL,), silent_ms=1))
