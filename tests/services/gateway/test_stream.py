@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from services.gateway.adapters import hub as hub_module
 from services.gateway.adapters import websocket as websocket_module
 from shared.contracts.desk import ClockTicked, ProcessorFailed, Source
 from shared.contracts.market import InstrumentsListed
+from shared.log.port import Delivery
 from tests.services.gateway.conftest import BOUND_S, NOW_NS, House, until
 from tests.services.orchestrator.story import closing, opening
 
@@ -108,6 +110,28 @@ async def test_a_client_resumes_without_a_gap_while_events_keep_coming(house: Ho
         found = await events(client, 252)
     await writing
     assert [event["seq"] for event in found] == list(range(50, 302))
+
+
+async def test_what_is_written_while_a_client_catches_up_is_not_missed(house: House) -> None:
+    await house.open_gateway()
+    await house.write(Source.CLOCK, ClockTicked(number=1))
+    await house.until_read()
+    read = house.log.read
+
+    async def overtaken(*arguments: Any, **options: Any) -> AsyncIterator[Delivery]:
+        """The past as it was when asked for, delivered after the log has grown by two records."""
+        past = [delivery async for delivery in read(*arguments, **options)]
+        if len(house.log.records) < 6:
+            await house.write(Source.CLOCK, ClockTicked(number=2))
+            await house.write(Source.CLOCK, ClockTicked(number=3))
+            await house.until_read()
+        for delivery in past:
+            yield delivery
+
+    house.log.read = overtaken  # type: ignore[method-assign]
+    async with house.socket("?from_seq=1") as client:
+        found = await events(client, 6)
+    assert [event["seq"] for event in found] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_client_that_resumes_ahead_of_the_log_gets_what_comes_there(house: House) -> None:
