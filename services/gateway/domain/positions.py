@@ -7,6 +7,7 @@ import msgspec
 from services.gateway.domain.marks import marks
 from services.gateway.domain.rows import Row, keep_last
 from shared.contracts.base import Event
+from shared.contracts.order import OrderFilled
 from shared.contracts.position import (
     ExitReason,
     FundingPaid,
@@ -64,6 +65,8 @@ class PositionsView(msgspec.Struct, kw_only=True):
     _held: dict[str, str] = {}
     _targets: dict[str, tuple[Target, ...]] = {}
     _realized: dict[str, Decimal] = {}
+    # Of fills; the first one comes before the position that it opens.
+    _fees: dict[str, Decimal] = {}
 
     def fold(self, event: Event, *, time_ms: int) -> None:
         """Take in one event."""
@@ -71,6 +74,8 @@ class PositionsView(msgspec.Struct, kw_only=True):
             case SignalApproved():
                 self._targets[event.signal_id] = event.targets
                 keep_last(self._targets, APPROVALS_MAX)
+            case OrderFilled():
+                self._fees[event.position_id] = self._fees.get(event.position_id, Decimal(0)) + event.fee_usd
             case PositionOpened():
                 self._open(event, time_ms)
             case PositionChanged() if event.position_id in self.open:
@@ -92,7 +97,7 @@ class PositionsView(msgspec.Struct, kw_only=True):
         return self.open.get(position_id) or self.closed.get(position_id)
 
     def _open(self, event: PositionOpened, time_ms: int) -> None:
-        self.open[event.position_id] = Position(
+        position = self.open[event.position_id] = Position(
             id=event.position_id,
             signal_id=event.signal_id,
             symbol=event.symbol,
@@ -105,10 +110,12 @@ class PositionsView(msgspec.Struct, kw_only=True):
             size=event.quantity,
             size_max=event.quantity,
             risk_per_unit=event.risk_per_unit,
+            fees_usd=self._fees.get(event.position_id, Decimal(0)),
             opened_at=time_ms,
             updated_at=time_ms,
         )
         self._held[event.symbol] = event.position_id
+        self._value(position)
 
     def _change(self, event: PositionChanged, time_ms: int) -> None:
         position = self.open[event.position_id]
@@ -138,6 +145,7 @@ class PositionsView(msgspec.Struct, kw_only=True):
             return
         self._held.pop(position.symbol, None)
         self._realized.pop(position.id, None)
+        self._fees.pop(position.id, None)
         position.status = "closed"
         position.size = event.quantity
         position.entry, position.exit, position.exit_reason = event.entry_px, event.exit_px, event.exit_reason

@@ -50,6 +50,26 @@ def quotes(symbol: str, last: float) -> QuotesObserved:
     )
 
 
+def fill(order_id: str, position_id: str) -> OrderFilled:
+    return OrderFilled(
+        client_order_id=order_id,
+        venue_order_id="v1",
+        trade_id="t1",
+        symbol="A",
+        side=OrderSide.BUY,
+        last_qty=Decimal(1),
+        last_px=Decimal(101),
+        cum_qty=Decimal(1),
+        leaves_qty=Decimal(0),
+        avg_px=Decimal(101),
+        fee_usd=Decimal("0.05"),
+        liquidity=Liquidity.TAKER,
+        status=OrderStatus.FILLED,
+        purpose=OrderPurpose.ENTRY,
+        position_id=position_id,
+    )
+
+
 async def test_a_desk_without_a_past_shows_nulls_and_no_invented_figures(house: House) -> None:
     await house.open_gateway()
     status = await house.show("/api/engine/status")
@@ -140,6 +160,13 @@ async def test_an_open_position_is_marked_in_dollars_and_in_r(house: House) -> N
     assert Decimal(position["unrealizedPnlUsd"]) == Decimal("1.5")
 
 
+async def test_the_fee_of_the_first_fill_counts_at_once(house: House) -> None:
+    await house.open_gateway()
+    await house.write(Source.EXECUTION, fill("order-s1", "position-s1"), opening("s1"))
+    position = await house.show("/api/positions/position-s1")
+    assert (position["feesUsd"], position["pnlUsd"], position["pnlR"]) == ("0.05", "-0.05", "-0.025")
+
+
 async def test_bars_mark_positions_with_their_last_close(house: House) -> None:
     await house.open_gateway()
     await house.write(Source.EXECUTION, opening("s1"))
@@ -222,25 +249,7 @@ async def test_orders_are_shown_through_their_life(house: House) -> None:
         "status"
     ] == "pending_cancel"
     assert (await after(CancelRejected(client_order_id=order_id, code="1", reason="r")))["status"] == "new"
-    filled = await after(
-        OrderFilled(
-            client_order_id=order_id,
-            venue_order_id="v1",
-            trade_id="t1",
-            symbol="A",
-            side=OrderSide.BUY,
-            last_qty=Decimal(1),
-            last_px=Decimal(101),
-            cum_qty=Decimal(1),
-            leaves_qty=Decimal(0),
-            avg_px=Decimal(101),
-            fee_usd=Decimal("0.05"),
-            liquidity=Liquidity.TAKER,
-            status=OrderStatus.FILLED,
-            purpose=OrderPurpose.ENTRY,
-            position_id="p",
-        )
-    )
+    filled = await after(fill(order_id, "p"))
     assert (filled["status"], filled["filledQty"], filled["fees"], filled["filledAt"]) == (
         "filled", "1", "0.05", NOW_MS,
     )  # fmt: skip
