@@ -17,6 +17,8 @@ from shared.log.port import Tail
 from shared.log.stored import NS_PER_S, StoredMessage
 
 DEFAULT_TTL_S = 7 * 86_400
+# How long a desk takes to say its first words, at most.
+BEGINNING_NS = 60 * NS_PER_S
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +80,7 @@ class ChainVerifier:
         """Check the next message; after the first broken one nothing more is looked at."""
         if self._broken is not None:
             return
-        self._note_hole(message.seq)
+        self._note_hole(message.seq, message.stored_at_ns)
         self._first_seq = self._first_seq or message.seq
         self._last_seq = message.seq
         self._stored_at_ns = message.stored_at_ns
@@ -88,9 +90,11 @@ class ChainVerifier:
         if reason:
             self._broken = Broken(seq=message.seq, subject=message.subject, reason=reason)
 
-    def _note_hole(self, seq: int) -> None:
+    def _note_hole(self, seq: int, stored_at_ns: int) -> None:
         if seq > self._last_seq + 1:
-            self._holes.append(_Hole(self._last_seq + 1, seq - 1, self._stored_at_ns))
+            # Before a log's first record there is no other: it is as old as the next, nearly.
+            after_ns = self._stored_at_ns or stored_at_ns - BEGINNING_NS
+            self._holes.append(_Hole(self._last_seq + 1, seq - 1, after_ns))
 
     def _check(self, message: StoredMessage) -> str:
         """Return what is wrong with a message, or nothing; its place in its chain is taken."""
@@ -133,7 +137,7 @@ class ChainVerifier:
     def finish(self, last_seq: int) -> ChainReport:
         """Return the verdict on everything added, given the stream's own last seq."""
         if self._broken is None:
-            self._note_hole(last_seq + 1)
+            self._note_hole(last_seq + 1, self._now_ns)
         illegal = self._illegal_holes()
         found = [_broken_by(hole) for hole in illegal]
         found += self._lost_since_checkpoint(last_seq) if self._broken is None else [self._broken]
@@ -155,8 +159,7 @@ class ChainVerifier:
         when that one is older than the time market data is kept.
         """
         horizon_ns = self._now_ns - (self._ttl_s or DEFAULT_TTL_S) * NS_PER_S
-        # The first record says who the desk is and never ages.
-        return [hole for hole in self._holes if hole.after_ns > horizon_ns or hole.first == 1]
+        return [hole for hole in self._holes if hole.after_ns > horizon_ns]
 
     def _lost_since_checkpoint(self, last_seq: int) -> list[Broken]:
         lost = [

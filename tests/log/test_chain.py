@@ -152,6 +152,14 @@ def test_market_data_that_has_outlived_its_time_is_no_fault() -> None:
     assert report.expired == 3
 
 
+def test_a_log_may_begin_with_market_data_that_has_expired() -> None:
+    old, young = chain_of((M, D, S), stored_at_s=NOW_S - 200), chain_of((M, D, S, M))[3:]
+    assert verify([*old[1:], *young]).broken is None
+    report = verify(chain_of((M, D, S, M))[1:])
+    assert report.broken is not None
+    assert report.broken.seq == 1
+
+
 def test_market_data_that_is_gone_before_its_time_is_a_fault() -> None:
     messages = chain_of(SESSION)
     kept = [message for message in messages if message.ttl_s == 0 or message.seq > 8]
