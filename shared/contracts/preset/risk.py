@@ -32,5 +32,7 @@ class RiskLimits(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_consecutive_losses: Annotated[
         int,
         Meta(ge=1, le=20, extra_json_schema={"x-unit": "count"}),
-        doc("Losing closes in a row that trip the kill switch."),
+        doc(
+            "Losing closes in a row after which entries are denied, until a win, the next UTC day or a person clears it."
+        ),
     ] = 5

@@ -169,7 +169,7 @@ async def test_a_wrong_request_names_what_is_wrong_and_writes_nothing(house: Hou
 
 async def test_an_invalid_preset_lists_all_of_its_problems(house: House, tmp_path: Path) -> None:
     text = (default_presets_dir() / "demo.json").read_text(encoding="utf-8")
-    broken = text.replace('"risk_per_trade": 0.015', '"risk_per_trade": 7').replace('"tp1_r"', '"tp1r"')
+    broken = text.replace('"risk_per_trade": 0.003', '"risk_per_trade": 7').replace('"tp1_r"', '"tp1r"')
     (tmp_path / "demo.json").write_text(broken, encoding="utf-8")
     await house.open_gateway(presets_dir=str(tmp_path))
     response = await post(house, "start", {"preset": "demo"})
