@@ -22,6 +22,8 @@ EXTRAPOLATE_WALL_S = 3.0
 SEEN_TIMEOUT_S = 2.0
 
 Who = tuple[str, int]
+# Instance and pid: an instance keeps its name when its supervisor starts it again.
+Leader = tuple[str, int]
 
 
 class DeskTime:
@@ -63,7 +65,7 @@ class ClockEdge:
         self._tick_s = tick_s
         self._poll_s = poll_s
         # Who led when last reported; None: nobody.
-        self._reported: dict[Who, str | None] = {}
+        self._reported: dict[Who, Leader | None] = {}
 
     async def run(self, desk: Desk) -> None:
         """Tick and watch until cancelled.
@@ -112,19 +114,21 @@ class ClockEdge:
         except (LogUnavailable, TimeoutError):
             # No word about anybody is no sign of death.
             return []
-        leaders: dict[Who, str | None] = {
-            (beat.service, beat.partition): beat.instance for beat in heartbeats if beat.role is Role.LEADER
+        leaders: dict[Who, Leader] = {
+            (beat.service, beat.partition): (beat.instance, beat.pid)
+            for beat in heartbeats
+            if beat.role is Role.LEADER
         }
         everybody = dict.fromkeys((*self._expected, *sorted(self._reported), *sorted(leaders)))
-        changes = [
-            ServiceSeen(
-                service=who[0], partition=who[1], alive=who in leaders, instance=leaders.get(who) or ""
-            )
-            for who in everybody
-            if who not in self._reported or self._reported[who] != leaders.get(who)
-        ]
+        changed = [w for w in everybody if w not in self._reported or self._reported[w] != leaders.get(w)]
         self._reported = {who: leaders.get(who) for who in everybody}
-        return list(changes)
+        return [_sighting(who, leaders.get(who)) for who in changed]
+
+
+def _sighting(who: Who, leader: Leader | None) -> ServiceSeen:
+    service, partition = who
+    instance = leader[0] if leader else ""
+    return ServiceSeen(service=service, partition=partition, alive=leader is not None, instance=instance)
 
 
 async def _last(log: Log, source: Source) -> Record | None:

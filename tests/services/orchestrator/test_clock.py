@@ -29,13 +29,13 @@ def desk(*, speed: float = 1.0) -> Desk:
     return Desk(opened=opened, log=MemoryLog(), leases=MemoryLeases(), clock=DeskClock(speed))
 
 
-def beat(service: str, instance: str = "a", role: Role = Role.LEADER) -> Heartbeat:
+def beat(service: str, instance: str = "a", role: Role = Role.LEADER, pid: int = 1) -> Heartbeat:
     return Heartbeat(
         service=service,
         partition=0,
         instance=instance,
         role=role,
-        pid=1,
+        pid=pid,
         host="h",
         position=0,
         lag=0,
@@ -154,6 +154,15 @@ async def test_a_takeover_is_reported_with_the_instance_that_leads() -> None:
         await at.leases.hold(beat("market", "two"))
         found = await sightings(at, 2)
     assert [seen.instance for seen in found if seen.alive] == ["one", "two"]
+
+
+async def test_a_restart_is_reported_though_the_instance_keeps_its_name() -> None:
+    at = desk()
+    await at.leases.hold(beat("market", pid=1))
+    async with running(ClockEdge(expected=(("market", 0),), **FAST), at):
+        await sightings(at, 1)
+        await at.leases.hold(beat("market", pid=2))
+        assert [seen.alive for seen in await sightings(at, 2)] == [True, True]
 
 
 class SilentLeases(MemoryLeases):
