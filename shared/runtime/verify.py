@@ -68,7 +68,9 @@ class Verifier:
         if self._impossible or not (own or record.source in self._replica.processor.reads):
             return
         self._look_for_expiry(record, own=own)
-        if not own:
+        if own:
+            self._look_for_reordering(record)
+        else:
             self._inputs.append(record.seq)
         if self._stopped:
             return
@@ -161,20 +163,22 @@ class Verifier:
         if not self._was_input(record.cause):
             reason = f"it answers record {record.cause}, which is no input before it"
             self._stop(DifferenceKind.ADDED, record, reason)
-        elif record.cause < self._last_cause:
-            reason = f"it answers record {record.cause} after an answer to {self._last_cause}"
-            self._forget_dropped(record.cause)
-            self._stop(DifferenceKind.REORDERED, record, reason)
         else:
-            again = " again" if record.cause == self._last_cause else ""
-            self._stop(DifferenceKind.ADDED, record, f"nothing is decided on record {record.cause}{again}")
+            already = " more" if record.cause <= self._last_cause else ""
+            self._stop(DifferenceKind.ADDED, record, f"nothing{already} is decided on record {record.cause}")
 
-    def _forget_dropped(self, cause: int) -> None:
-        """Take back that an answer was dropped: it was found later, out of its order."""
-        dropped = [d for d in self._differences if d.kind is DifferenceKind.DROPPED and d.cause == cause]
-        for difference in dropped:
-            self._differences.remove(difference)
-            self._found -= 1
+    def _look_for_reordering(self, record: Record) -> None:
+        """Correct that an answer was dropped: it is there, but not where it belongs."""
+        for place, found in enumerate(self._differences):
+            if found.kind is DifferenceKind.DROPPED and found.cause == record.cause:
+                self._differences[place] = msgspec.structs.replace(
+                    found,
+                    kind=DifferenceKind.REORDERED,
+                    seq=record.seq,
+                    first=f"record {record.cause} is answered after record {self._last_cause} was",
+                    recorded=as_json(record.events),
+                )
+                self._stopped = True
 
     def _was_input(self, seq: int) -> bool:
         place = bisect_left(self._inputs, seq)
