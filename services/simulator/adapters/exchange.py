@@ -86,7 +86,9 @@ class Exchange:
         """Continue after a restart: what happened since `processed_ms` still happens, in order."""
         if processed_ms is not None:
             self._seen_ms = dict.fromkeys(self.account.open_ids, processed_ms)
-        self._funded_ms = int(self.ledger.meta("funded_ms") or self.now() // FUNDING_MS * FUNDING_MS)
+        funded = self.ledger.meta("funded_ms") or str(self.now() // FUNDING_MS * FUNDING_MS)
+        self._funded_ms = int(funded)
+        self.ledger.set_meta(funded_ms=funded)
         self.advance()
 
     def advance(self) -> None:

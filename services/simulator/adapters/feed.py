@@ -69,14 +69,14 @@ class Feed:
             return None
         now_ms = self._exchange.now()
         if name == "tickers" and not detail:
-            row = ticker(self._exchange.markets[symbol], self._scales[symbol], now_ms)
-            return _message(topic, "snapshot", row, now_ms)
+            return _message(topic, "snapshot", self._ticker_snapshot(topic, symbol, now_ms), now_ms)
         if name == "orderbook" and detail.isdigit() and int(detail) in BOOK_DEPTHS:
             return self._book_snapshot(topic, symbol, int(detail), now_ms)
         if name == "kline" and detail in INTERVALS_MS:
             return self._forming(topic, symbol, detail, now_ms) or {}
         if name == "publicTrade" and not detail:
-            self._traded_ms.setdefault(symbol, now_ms)
+            if not self.hub.subscribers.get(topic):
+                self._traded_ms[symbol] = now_ms
             return {}
         return None
 
@@ -186,6 +186,12 @@ class Feed:
             dict(scale.levels(depth.bid_ticks, depth.bid_lots, count)),
             dict(scale.levels(depth.ask_ticks, depth.ask_lots, count)),
         )
+
+    def _ticker_snapshot(self, topic: str, symbol: str, now_ms: int) -> Json:
+        """Return the ticker as other subscribers have it, so that the next delta fits for all."""
+        if symbol not in self._tickers or not self.hub.subscribers.get(topic):
+            self._tickers[symbol] = ticker(self._exchange.markets[symbol], self._scales[symbol], now_ms)
+        return self._tickers[symbol]
 
     def _book_snapshot(self, topic: str, symbol: str, count: int, now_ms: int) -> Json:
         """Return the book as other subscribers have it, so that the next delta fits for all."""

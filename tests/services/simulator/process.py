@@ -31,7 +31,7 @@ class Process:
             reply.raise_for_status()
             return reply.json()
 
-    async def post(self, path: str, **body: Any) -> Any:
+    async def post(self, path: str, /, **body: Any) -> Any:
         async with httpx.AsyncClient(timeout=WAIT_S) as http:
             reply = await http.post(self.url + path, json=body)
             reply.raise_for_status()
