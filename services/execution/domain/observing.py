@@ -129,7 +129,14 @@ def _disconnected(state: ExecutionState, _event: VenueDisconnected, _ctx: Contex
     state.reconciled = False
 
 
-def _order_reported(state: ExecutionState, event: OrderReported, _ctx: Context) -> None:
+def fold_report(state: ExecutionState, event: Event) -> None:
+    """Fold what a word of the venue says of itself, before it is decided on."""
+    folder = _REPORT_FOLDERS.get(type(event))
+    if folder is not None:
+        folder(state, event)
+
+
+def _order_reported(state: ExecutionState, event: OrderReported) -> None:
     order = state.orders.get(event.client_order_id)
     if order is None or event.status not in _ENDED:
         return
@@ -143,7 +150,7 @@ def _order_reported(state: ExecutionState, event: OrderReported, _ctx: Context) 
     )
 
 
-def _account(state: ExecutionState, event: AccountObserved, _ctx: Context) -> None:
+def _account(state: ExecutionState, event: AccountObserved) -> None:
     state.suspected_before = state.suspected
     state.suspected = differences(state, event)
 
@@ -161,6 +168,10 @@ _FOLDERS: dict[type[Event], Callable[[ExecutionState, Any, Context], None]] = {
     BarsClosed: _bars,
     VenueConnected: _connected,
     VenueDisconnected: _disconnected,
+}
+
+# Folded one by one between the decisions on a record, see `Turn`.
+_REPORT_FOLDERS: dict[type[Event], Callable[[ExecutionState, Any], None]] = {
     OrderReported: _order_reported,
     AccountObserved: _account,
 }

@@ -9,7 +9,7 @@ from services.execution.domain.exits import on_bars
 from services.execution.domain.flatten import on_command, press_on, verify
 from services.execution.domain.folding import fold_decided
 from services.execution.domain.managing import manage
-from services.execution.domain.observing import fold_observed
+from services.execution.domain.observing import fold_observed, fold_report
 from services.execution.domain.reconcile import on_account
 from services.execution.domain.state import Decidable, ExecutionState
 from services.execution.domain.turn import Turn
@@ -56,6 +56,9 @@ class ExecutionProcessor:
             fold_decided(state, event, ctx)
             return
         if ctx.seq != state.record_seq:
+            # The record before has been answered: what its words said of themselves stays.
+            for _, earlier in state.record_inputs:
+                fold_report(state, earlier)
             state.record_seq = ctx.seq
             state.record_inputs.clear()
         fold_observed(state, event, ctx)
@@ -70,8 +73,10 @@ class ExecutionProcessor:
         for ordinal, earlier in state.record_inputs:
             if ordinal < ctx.ordinal:
                 turn.at(_at(ctx, ordinal))
+                fold_report(turn.state, earlier)
                 _DECIDERS[type(earlier)](turn, earlier)
         turn.at(ctx)
+        fold_report(turn.state, event)
         _DECIDERS[type(event)](turn, event)
         return turn.taken()
 

@@ -2,7 +2,9 @@
 
 The loop folds what was decided only after a whole record has been decided on. So that the second
 report of one record sees what the first has led to, a turn first repeats the earlier inputs of its
-record on its copy; deciding is a pure function, so it repeats exactly what was answered.
+record on its copy; deciding is a pure function, so it repeats exactly what was answered. For the
+same reason reports are folded by the turn, each before its own decision, and into the state only
+when their whole record has been answered.
 """
 
 from collections.abc import Sequence
