@@ -31,7 +31,7 @@ class VolatilityFilters(Value, frozen=True, kw_only=True, forbid_unknown_fields=
     bb_width_percentile_max: Annotated[
         float,
         Meta(ge=1, le=100, extra_json_schema={"x-unit": "percent"}),
-        doc("Largest Bollinger width (20, 2 sigma), in percent of the middle band."),
+        doc("Largest rank (0-100) of the Bollinger width (20, 2 sigma) among its own recent values."),
     ]
     volume_surge_1h_min: Annotated[
         Multiple, doc("Least median volume of the last 12 bars over that of the 12 before.")
