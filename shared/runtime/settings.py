@@ -7,7 +7,7 @@ nobody knows is refused, because a mistyped limit must not pass for a default.
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,11 @@ SECTIONS = frozenset(
 )  # fmt: skip
 
 
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+# The upper bound keeps out infinity; nothing here lasts a year.
+Positive = Annotated[float, msgspec.Meta(gt=0, le=31_536_000)]
+
+
 class SettingsInvalid(Exception):
     """The environment holds settings that cannot be used; the message lists every one of them."""
 
@@ -36,7 +41,7 @@ class DeskSection(Section, frozen=True, kw_only=True):
 
     name: str = "main"
     mode: Mode = Mode.DEMO
-    partitions: int = 1
+    partitions: AtLeastOne = 1
 
 
 class NatsSection(Section, frozen=True, kw_only=True):
@@ -45,23 +50,23 @@ class NatsSection(Section, frozen=True, kw_only=True):
     url: str = "nats://127.0.0.1:4222"
     user: str = ""
     password: str = ""
-    connect_timeout_s: float = 10.0
+    connect_timeout_s: Positive = 10.0
 
 
 class ClockSection(Section, frozen=True, kw_only=True):
     """How fast desk time runs against the wall; anything but 1 only with a simulated venue."""
 
-    speed: float = 1.0
+    speed: Positive = 1.0
 
 
 class RuntimeSection(Section, frozen=True, kw_only=True):
     """How the shell behaves. `instance` names this process in leases; empty: host and pid."""
 
     instance: str = ""
-    lease_ttl_s: float = 2.0
-    snapshot_every_records: int = 20_000
-    drain_timeout_s: float = 5.0
-    log_level: str = "info"
+    lease_ttl_s: Positive = 2.0
+    snapshot_every_records: AtLeastOne = 20_000
+    drain_timeout_s: Positive = 5.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Touched with every sign of life, for a container's health check; empty: none.
     heartbeat_file: str = ""
 
@@ -122,15 +127,7 @@ def _sections(environ: Mapping[str, str], problems: list[str]) -> dict[str, dict
         if not separator or not key:
             problems.append(f"{variable}: expected {PREFIX}<SECTION>__<KEY>")
             continue
-        value = environ[variable]
-        if key.endswith("_file"):
-            try:
-                value = Path(value).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                problems.append(f"{variable}: cannot read {value}: {error.strerror}")
-                continue
-            key = key.removesuffix("_file")
-        sections.setdefault(section, {})[key] = value
+        sections.setdefault(section, {})[key] = environ[variable]
     return sections
 
 
@@ -138,18 +135,33 @@ def _build_section(
     kind: type[Section], name: str, values: Mapping[str, str], problems: list[str]
 ) -> Section | None:
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    built = {}
+    built: dict[str, object] = {}
     before = len(problems)
     for key, text in values.items():
         variable = f"{PREFIX}{name.upper()}__{key.upper()}"
-        if key not in fields:
+        # A setting that is itself called a file names one; any other `_FILE` holds the setting's value.
+        setting = key if key in fields else key.removesuffix("_file")
+        if setting not in fields:
             problems.append(f"{variable}: no such setting{_hint(key, frozenset(fields))}")
-            continue
-        try:
-            built[key] = msgspec.convert(text, fields[key].type, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(f"{variable}={text!r}: {error}")
+        elif setting in built:
+            problems.append(f"{variable}: given twice, {PREFIX}{name.upper()}__{setting.upper()} is set too")
+        else:
+            problem = _convert(setting, text, fields[setting].type, built, from_file=setting != key)
+            if problem:
+                problems.append(f"{variable}{problem}")
     return kind(**built) if len(problems) == before else None
+
+
+def _convert(setting: str, text: str, kind: Any, built: dict[str, object], *, from_file: bool) -> str:
+    """Put the value into `built`; return what is wrong with it, or nothing."""
+    try:
+        value = Path(text).read_text(encoding="utf-8").strip() if from_file else text
+        built[setting] = msgspec.convert(value, kind, strict=False)
+    except (OSError, UnicodeError) as error:
+        return f": cannot read {text}: {error}"
+    except msgspec.ValidationError as error:
+        return f"={text!r}: {error}"
+    return ""
 
 
 def _hint(name: str, known: frozenset[str]) -> str:
