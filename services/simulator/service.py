@@ -68,7 +68,7 @@ class Simulator:
         self.application = Server(
             public=routes.table(),
             private={**TradeRoutes(self.exchange).table(), **AccountRoutes(self.exchange).table()},
-            control=Control(self.exchange, self._faults, self._clock_state).table(),
+            control=Control(self.exchange, self._faults, self._hub, self._clock_state).table(),
             hub=self._hub,
             faults=self._faults,
             credentials=credentials,

@@ -1,4 +1,4 @@
-"""Offer tests a control port outside the exchange's own protocol: faults, ledger, clock, price moves."""
+"""Offer tests a control port outside the exchange's own protocol: faults, ledger, clock, moves."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import msgspec
 
 from services.simulator.adapters.exchange import Exchange
 from services.simulator.adapters.faults import Fault, Faults
+from services.simulator.adapters.hub import Hub
 from services.simulator.adapters.render_account import wallet_row
 from services.simulator.adapters.wire import Json
 from shared.venue.values import ZERO
@@ -25,9 +26,10 @@ ControlRoutes = dict[tuple[str, str], Handler]
 class Control:
     """The routes under /sim; a body that cannot be read is answered with 400 and the reason."""
 
-    def __init__(self, exchange: Exchange, faults: Faults, clock: Callable[[], Json]) -> None:
+    def __init__(self, exchange: Exchange, faults: Faults, hub: Hub, clock: Callable[[], Json]) -> None:
         self._exchange = exchange
         self._faults = faults
+        self._hub = hub
         self._clock = clock
 
     def table(self) -> ControlRoutes:
@@ -38,6 +40,7 @@ class Control:
             ("POST", "/sim/faults"): self._arm,
             ("DELETE", "/sim/faults"): self._disarm,
             ("POST", "/sim/market"): self._move,
+            ("POST", "/sim/disconnect"): lambda _: {"closed": self._hub.drop_all()},
         }
 
     def _armed(self) -> Json:

@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     BAD_REQUEST = "400"
     RATE_LIMITED = "rate_limited"
     REFUSE_STOP = "refuse_stop"
+    REFUSE_ORDER = "refuse_order"
 
 
 AFTER_ACCEPT = frozenset(
@@ -38,7 +39,10 @@ AFTER_ACCEPT = frozenset(
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One armed fault; `delay_ms` is how long `slow` waits and how long `hang` stays silent."""
+    """One armed fault; `delay_ms` is how long `slow` waits and how long `hang` stays silent.
+
+    The path "*" stands for every path under /v5: with a large count, an outage.
+    """
 
     kind: FaultKind
     path: str = "/v5/order/create"
@@ -61,7 +65,7 @@ class Faults:
     def take(self, path: str, *, is_stop: bool) -> Fault | None:
         """Return the first armed fault that fits a request, one use less."""
         for fault in self.armed:
-            if fault.path != path or (fault.kind is FaultKind.REFUSE_STOP and not is_stop):
+            if fault.path not in (path, "*") or (fault.kind is FaultKind.REFUSE_STOP and not is_stop):
                 continue
             fault.count -= 1
             if fault.count <= 0:

@@ -21,6 +21,7 @@ from services.simulator.adapters.limits import RateLimits
 from services.simulator.adapters.trade_routes import is_stop
 from services.simulator.adapters.wire import (
     BAD_PARAMETER,
+    INSUFFICIENT_BALANCE,
     RATE_LIMIT,
     STOP_ORDER_LIMIT,
     Json,
@@ -133,6 +134,8 @@ async def _before_accept(fault: Fault) -> Reply | None:
         raise WireError(RATE_LIMIT, "Too many visits!")
     if fault.kind is FaultKind.REFUSE_STOP:
         raise WireError(STOP_ORDER_LIMIT, "the number of stop orders exceeds the maximum allowed")
+    if fault.kind is FaultKind.REFUSE_ORDER:
+        raise WireError(INSUFFICIENT_BALANCE, "ab not enough for new order")
     replies = {
         FaultKind.BAD_GATEWAY_BEFORE_ACCEPT: Reply(502, b"<html>502 Bad Gateway</html>"),
         FaultKind.TOO_MANY_REQUESTS: Reply(429, b"Too Many Requests"),

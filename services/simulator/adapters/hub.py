@@ -27,7 +27,7 @@ class Connection:
         self.private = private
         self.authorised = not private
         self.topics: set[str] = set()
-        self.overflowed = False
+        self._closed = False
         self._queue: asyncio.Queue[str] = asyncio.Queue(_QUEUE_LENGTH)
 
     def put(self, text: str) -> None:
@@ -35,11 +35,20 @@ class Connection:
         try:
             self._queue.put_nowait(text)
         except asyncio.QueueFull:
-            self.overflowed = True
+            self._closed = True
+
+    def close(self) -> None:
+        """Let the writer close the socket instead of writing on."""
+        self._closed = True
+        self.put("")
 
     async def write(self, send: Send) -> None:
-        while not self.overflowed:
-            await send({"type": "websocket.send", "text": await self._queue.get()})
+        """Write what is queued until the connection is marked for closing, then close it."""
+        while True:
+            text = await self._queue.get()
+            if self._closed:
+                break
+            await send({"type": "websocket.send", "text": text})
         await send({"type": "websocket.close", "code": 1013})
 
 
@@ -54,6 +63,7 @@ class Hub:
         self._wall_ms = wall_ms
         self._snapshot = snapshot
         self._count = 0
+        self._connections: set[Connection] = set()
 
     async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Run one WebSocket until either side closes it."""
@@ -61,6 +71,7 @@ class Hub:
         await send({"type": "websocket.accept"})
         self._count += 1
         connection = Connection(self._count, private=scope["path"] == "/v5/private")
+        self._connections.add(connection)
         writer = asyncio.create_task(connection.write(send))
         try:
             while not writer.done():
@@ -69,10 +80,17 @@ class Hub:
                     break
                 self._handle(connection, message.get("text") or message.get("bytes") or "")
         finally:
+            self._connections.discard(connection)
             for topic in connection.topics:
                 self.subscribers[topic].discard(connection)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+
+    def drop_all(self) -> int:
+        """Close every socket, as an outage of the streams would; returns how many."""
+        for connection in self._connections:
+            connection.close()
+        return len(self._connections)
 
     def broadcast(self, topic: str, message: Json) -> None:
         """Send one message to all subscribers of a topic, encoded once."""

@@ -8,7 +8,7 @@ import ccxt
 import httpx
 import pytest
 
-from tests.services.simulator.process import ETH, Process, simulator
+from tests.services.simulator.process import ETH, WAIT_S, Process, simulator
 
 ACCEPTED = ["cut_after_accept", "502_after_accept", "hang_after_accept"]
 NOT_ACCEPTED = ["cut_before_accept", "502_before_accept", "hang_before_accept", "400"]
@@ -89,6 +89,36 @@ async def test_only_a_stop_meets_the_refusal_of_stops(sim: Process, ccxt_client:
     with pytest.raises(ccxt.InvalidOrder, match="110009"):
         await ccxt_client.create_order(ETH, "market", "sell", 0.1, None, params)
     assert (await ccxt_client.create_order(ETH, "market", "sell", 0.1, None, params))["id"]
+
+
+async def test_an_order_can_be_refused_on_demand(sim: Process, ccxt_client: Any) -> None:
+    await arm(sim, "refuse_order")
+    with pytest.raises(ccxt.InsufficientFunds, match="110007"):
+        await buy(ccxt_client, "refused")
+    assert "refused" not in await known_ids(sim)
+
+
+async def test_an_outage_meets_every_path_until_it_is_lifted(sim: Process, ccxt_client: Any) -> None:
+    await arm(sim, "502_before_accept", path="*", count=1000)
+    for request in (ccxt_client.fetch_ticker(ETH), ccxt_client.fetch_balance()):
+        with pytest.raises(ccxt.ExchangeNotAvailable):
+            await request
+    async with httpx.AsyncClient() as http:
+        await http.delete(f"{sim.url}/sim/faults")
+    assert (await ccxt_client.fetch_ticker(ETH))["last"] > 0
+
+
+async def watch_until_it_fails(exchange: Any) -> None:
+    while True:
+        await asyncio.wait_for(exchange.watch_ticker(ETH), WAIT_S)
+
+
+async def test_dropped_streams_are_noticed_and_can_be_watched_again(sim: Process, ccxt_client: Any) -> None:
+    await ccxt_client.watch_ticker(ETH)
+    assert (await sim.post("/sim/disconnect"))["closed"] == 1
+    with pytest.raises(ccxt.NetworkError):
+        await watch_until_it_fails(ccxt_client)
+    assert (await asyncio.wait_for(ccxt_client.watch_ticker(ETH), WAIT_S))["last"] > 0
 
 
 async def test_a_resend_of_an_accepted_order_is_refused_and_counted(sim: Process, ccxt_client: Any) -> None:
