@@ -7,6 +7,8 @@ Certain is only what the venue itself has said in a body that could be read. A c
 import re
 from typing import Any
 
+from shared.runtime.settings import SettingsInvalid
+
 # Bybit: its gateway or backend gave up waiting, or does not know; the order may be there.
 UNCERTAIN_CODES = frozenset({"10000", "10016", "10019", "170001", "170007", "170032", "170146", "170147"})
 RATE_LIMIT_CODES = frozenset({"10006", "10018"})
@@ -51,7 +53,7 @@ class VenueUncertain(VenueTrouble):
     """Nobody knows whether the venue did it."""
 
 
-class VenueUnusable(VenueTrouble):
+class VenueUnusable(VenueTrouble, SettingsInvalid):
     """The account cannot be used until a person changes the settings."""
 
 

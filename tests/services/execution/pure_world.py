@@ -237,7 +237,7 @@ class World:
 
     def observed(self) -> AccountObserved:
         held = self.venue.account.position(SYMBOL)
-        positions = ()
+        positions: tuple[VenuePosition, ...] = ()
         if held.quantity:
             side = PositionSide.LONG if held.quantity > 0 else PositionSide.SHORT
             positions = (

@@ -131,7 +131,7 @@ def test_a_refused_target_is_sent_again_but_not_for_ever() -> None:
         retries = []
         for order in sent:
             refused = SubmitRefused(client_order_id=order.client_order_id, code="10001", message="no")
-            retries += [o for o in every(desk.venue(refused), OrderSubmitted)]
+            retries += every(desk.venue(refused), OrderSubmitted)
         sent = retries
         total += len(sent)
     assert total == 6

@@ -1,6 +1,5 @@
 """What holds after any sequence of fills, refusals, losses, repetitions and moves."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -20,7 +19,7 @@ STEPS = 120
 
 
 @pytest.fixture(scope="module", params=range(0, SEEDS, 10))
-def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
+def worlds(request: pytest.FixtureRequest) -> list[World]:
     """Worlds that have run and come to rest; the seed of a failing one is in its message."""
     ran = []
     for seed in range(request.param, request.param + 10):
@@ -32,7 +31,7 @@ def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
         ran.append(world)
-    yield ran
+    return ran
 
 
 def test_the_position_is_the_sum_of_the_fills_and_the_venues(worlds: list[World]) -> None:
@@ -131,7 +130,3 @@ def test_a_panic_at_any_moment_ends_flat() -> None:
 def test_no_status_leads_out_of_an_end() -> None:
     ends = {status for status, following in TRANSITIONS.items() if not following}
     assert {status.value for status in ends} == {"filled", "canceled", "expired", "rejected"}
-    assert all(
-        following >= ends - {status} or status in ends or len(following) >= 5
-        for status, following in TRANSITIONS.items()
-    )

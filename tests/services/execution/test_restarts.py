@@ -117,11 +117,9 @@ async def tick_on(desk: LiveDesk) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_random_kills_under_load_lose_and_double_nothing(
-    desk: LiveDesk, request: pytest.FixtureRequest
-) -> None:
+async def test_random_kills_under_load_lose_and_double_nothing(desk: LiveDesk) -> None:
     seed = 20_261_122
-    print(f"seed {seed}")  # noqa: T201
+    print(f"seed {seed}")
     random = Random(seed)
     ticking = asyncio.create_task(tick_on(desk))
     symbols = list(desk.instruments)

@@ -32,6 +32,7 @@ from tests.deciding import Given
 SYMBOL = "AAA/USDT:USDT"
 OTHER = "BBB/USDT:USDT"
 D = Decimal
+ZERO, TEN, HUNDRED, FEE = D(0), D(10), D(100), D("0.1")
 Kind = TypeVar("Kind", bound=Event)
 _trades = count(1)
 
@@ -39,7 +40,7 @@ _trades = count(1)
 def instrument(symbol: str = SYMBOL) -> Instrument:
     return Instrument(
         symbol=symbol,
-        base=symbol.split("/")[0],
+        base=symbol.partition("/")[0],
         quote="USDT",
         tick_size=D("0.01"),
         lot_size=D("0.1"),
@@ -54,7 +55,7 @@ def approval(
     symbol: str = SYMBOL,
     side: PositionSide = PositionSide.LONG,
     strategy: Strategy = Strategy.MOMENTUM,
-    quantity: Decimal = D(10),
+    quantity: Decimal = TEN,
     expires_at_ms: int = 4_000_000_000_000,
 ) -> SignalApproved:
     """Entry 100, stop 98 (or 102), targets at 1.5 R and 2.8 R."""
@@ -160,7 +161,7 @@ class Desk(Given[ExecutionState]):
     def accept(self, order: OrderSubmitted) -> list[Event]:
         return self.venue(acknowledged(order))
 
-    def open(self, approved: SignalApproved | None = None, *, px: Decimal = D(100)) -> OrderSubmitted:
+    def open(self, approved: SignalApproved | None = None, *, px: Decimal = HUNDRED) -> OrderSubmitted:
         """Enter, fill the whole entry at once, accept the stop and the targets; return the stop."""
         entry = self.enter(approved)
         self.accept(entry)
@@ -183,10 +184,10 @@ def acknowledged(order: OrderSubmitted) -> SubmitAcknowledged:
 def fill(
     order: OrderSubmitted,
     quantity: Decimal | None = None,
-    price: Decimal = D(100),
+    price: Decimal = HUNDRED,
     *,
     trade_id: str = "",
-    fee: Decimal = D("0.1"),
+    fee: Decimal = FEE,
 ) -> ExecutionReported:
     return ExecutionReported(
         kind=ExecutionKind.TRADE,
@@ -203,7 +204,7 @@ def fill(
     )
 
 
-def external_fill(side: OrderSide, quantity: Decimal, price: Decimal = D(100)) -> ExecutionReported:
+def external_fill(side: OrderSide, quantity: Decimal, price: Decimal = HUNDRED) -> ExecutionReported:
     return ExecutionReported(
         kind=ExecutionKind.TRADE,
         trade_id=f"x{next(_trades)}",
@@ -220,7 +221,7 @@ def external_fill(side: OrderSide, quantity: Decimal, price: Decimal = D(100)) -
 
 
 def reported(
-    order: OrderSubmitted, status: OrderStatus, cum_qty: Decimal = D(0), reason: str = ""
+    order: OrderSubmitted, status: OrderStatus, cum_qty: Decimal = ZERO, reason: str = ""
 ) -> OrderReported:
     return OrderReported(
         client_order_id=order.client_order_id,
