@@ -46,21 +46,22 @@ class JetStreamLeases:
         return False
 
     async def _renew(self, subject: str, heartbeat: Heartbeat) -> bool:
-        expected = self._revisions.get((subject, heartbeat.instance))
-        if expected is None:
-            expected = await self._revision_to_follow(subject, heartbeat.instance)
-        if expected is None:
-            return False
-        headers = {api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE: str(expected)}
-        try:
-            ack = await self._context.publish(subject, msgspec.json.encode(heartbeat), headers=headers)
-        except APIError as error:
-            if error.err_code != WRONG_LAST_SEQUENCE:
-                raise
-            self._revisions.pop((subject, heartbeat.instance), None)
-            return False
-        self._revisions[subject, heartbeat.instance] = ack.seq
-        return True
+        key = (subject, heartbeat.instance)
+        # A remembered revision is stale after a restart of the broker: then the lease itself is asked.
+        for expected in (self._revisions.pop(key, None), None):
+            revision = expected or await self._revision_to_follow(subject, heartbeat.instance)
+            if revision is None:
+                return False
+            headers = {api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE: str(revision)}
+            try:
+                ack = await self._context.publish(subject, msgspec.json.encode(heartbeat), headers=headers)
+            except APIError as error:
+                if error.err_code != WRONG_LAST_SEQUENCE:
+                    raise
+            else:
+                self._revisions[key] = ack.seq
+                return True
+        return False
 
     async def _revision_to_follow(self, subject: str, instance: str) -> int | None:
         """Return 0 when nobody holds the lease, its revision when we did, None when another does."""
