@@ -6,6 +6,7 @@ by asking the venue, before the account is reported and entries can open.
 
 import asyncio
 import contextlib
+import time
 
 import structlog
 
@@ -34,6 +35,9 @@ RETRY_MAX_S = 3.0
 # So many looks at the account in a row may fail before the connection counts as lost.
 FAILED_LOOKS_MAX = 3
 DRAIN_S = 1.5
+BEAT_S = 0.2
+# An event loop that stands still for this long may have lost its lease.
+STOPPED_S = 1.0
 
 
 class VenueEdge:
@@ -89,6 +93,7 @@ class Session:
         self._intents = Intents()
         self._logger = structlog.get_logger("execution.edge")
         self._lost: asyncio.Future[str] | None = None
+        self._beaten_at = time.monotonic()
 
     async def run(self, writer: Writer) -> None:
         """Follow the log and the venue until cancelled or one of them ends it."""
@@ -104,6 +109,7 @@ class Session:
             asyncio.create_task(self._reporter.run(), name="reporter"),
             asyncio.create_task(self._follow(caught_up), name="follow"),
             asyncio.create_task(self._attend(caught_up), name="attend"),
+            asyncio.create_task(self._beat(), name="beat"),
             asyncio.ensure_future(self._dispatcher.failed),
         ]
         try:
@@ -141,6 +147,8 @@ class Session:
                 if record.source is Source.EXECUTION:
                     self._intents.execution_seq = record.seq
                 if caught_up.is_set():
+                    if wishes and self._stopped_s() > STOPPED_S:
+                        await self._confirm_leadership()
                     for intent, wish in wishes:
                         self._dispatcher.send(intent, wish)
             if delivery.caught_up and not caught_up.is_set():
@@ -148,6 +156,26 @@ class Session:
                     self._dispatcher.recover(intent)
                 self._intents.reconciled = False
                 caught_up.set()
+
+    async def _beat(self) -> None:
+        """Notice when this process has been stopped: another may have taken over meanwhile."""
+        while True:
+            if self._stopped_s() > STOPPED_S:
+                await self._confirm_leadership()
+            self._beaten_at = time.monotonic()
+            await asyncio.sleep(BEAT_S)
+
+    def _stopped_s(self) -> float:
+        return time.monotonic() - self._beaten_at - BEAT_S
+
+    async def _confirm_leadership(self) -> None:
+        """Write on our subject before anything is sent: the fence ends an edge that is not the leader's any more."""
+        reason = f"this process was stopped for {self._stopped_s():.1f} s"
+        self._beaten_at = time.monotonic()
+        self._logger.warning("stopped", reason=reason)
+        self._reporter.say(VenueDisconnected(error=reason))
+        await self._reporter.flush()
+        self.lose(reason)
 
     async def _attend(self, caught_up: asyncio.Event) -> None:
         """Keep the private connection, and look at the account while it stands."""

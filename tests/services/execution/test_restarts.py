@@ -1,6 +1,7 @@
 """An execution service that is killed continues where the log and the venue stand."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -8,11 +9,14 @@ from random import Random
 
 import pytest
 
+from shared.contracts.desk import Source
 from shared.contracts.engine import CommandName
 from shared.contracts.order import OrderOutcomeUnknown, OrderPurpose
 from shared.contracts.position import ExitReason, Flattened, PositionClosed, PositionOpened
 from shared.contracts.signal import PositionSide, Strategy
 from shared.contracts.venue import VenueDisconnected
+from shared.log.port import FenceConflict
+from shared.log.writer import Writer
 from tests.services.execution.live import LiveDesk, live_desk
 
 
@@ -93,6 +97,25 @@ async def test_a_restart_of_the_exchange_is_survived(desk: LiveDesk) -> None:
     await desk.simulator.move(approved.symbol, -0.05)
     await desk.until(desk.flat)
     await desk.books_equal()
+
+
+async def test_an_edge_that_was_frozen_writes_before_it_sends(desk: LiveDesk) -> None:
+    """Whoever has taken over has written on the venue's subject, so the write is refused."""
+    before = len(desk.log.records)
+    time.sleep(1.5)  # noqa: ASYNC251  the process stands still
+    approved = await desk.approve()
+    await desk.until(lambda: desk.state.reconciled and desk.log.records[before:])
+    words = [event for record in desk.log.records[before:] for event in record.events]
+    assert any(isinstance(event, VenueDisconnected) and "stopped" in event.error for event in words)
+    await desk.until(lambda: desk.state.connected and desk.state.reconciled)
+    assert approved.signal_id
+
+
+async def test_a_second_edge_ends_the_first(desk: LiveDesk) -> None:
+    writer = await Writer.open(desk.log, Source.VENUE)
+    await writer.append([VenueDisconnected(error="the successor")], time_ns=desk.clock.now_ns())
+    with pytest.raises(FenceConflict):
+        await desk.until(lambda: False)
 
 
 async def test_flattening_survives_a_restart(desk: LiveDesk) -> None:
