@@ -12,6 +12,7 @@ from shared.contracts.signal import SignalRaised
 QUOTES = ("USDT", "USDC")
 PREFIX_MIN = 4
 _ID = re.compile(r"[0-9a-f][0-9a-f-]*")
+_PART = re.compile(r"[A-Z0-9]{1,20}")
 
 
 class SubjectUnknown(Exception):
@@ -57,13 +58,13 @@ def find_subject(query: str, records: Iterable[Record]) -> Subject:
 def unified_symbol(text: str) -> str | None:
     """Return ccxt's unified name of a linear perpetual: of BTC/USDT:USDT, BTC/USDT, BTCUSDT or BTC."""
     name = text.strip().upper()
-    if "/" in name:
-        base, _, rest = name.partition("/")
+    base, slash, rest = name.partition("/")
+    if slash:
         quote, _, settle = rest.partition(":")
-        return f"{base}/{quote}:{settle or quote}" if base and quote else None
-    if not re.fullmatch(r"[A-Z0-9]{1,20}", name):
+        parts = (base, quote, settle or quote)
+    else:
+        quote = next((each for each in QUOTES if name.endswith(each) and name != each), QUOTES[0])
+        parts = (name.removesuffix(quote) or name, quote, quote)
+    if not all(_PART.fullmatch(part) for part in parts):
         return None
-    for quote in QUOTES:
-        if name.endswith(quote) and name != quote:
-            return f"{name.removesuffix(quote)}/{quote}:{quote}"
-    return f"{name}/{QUOTES[0]}:{QUOTES[0]}"
+    return f"{parts[0]}/{parts[1]}:{parts[2]}"

@@ -24,7 +24,7 @@ from shared.contracts.scan import Check, Level
 from shared.contracts.signal import SignalExpired, SignalRaised, SignalSuppressed, Target
 
 ID_SHOWN = 8
-AVERAGE_DIGITS = 9
+FIGURE_DIGITS = 9
 # What repeats another event of the same record in other words.
 REPEATED = (PositionChanged,)
 
@@ -76,7 +76,10 @@ def _bar(bar: Bar | None) -> Line:
     if bar is None:
         return Line(f"{'bar':<10} expired with the market data")
     at = desk_time(bar.close_time_ms * NS_PER_MS)
-    figures = f"open {bar.open:g} high {bar.high:g} low {bar.low:g} close {bar.close:g} volume {bar.volume:g}"
+    figures = (
+        f"open {_figure(bar.open)} high {_figure(bar.high)} low {_figure(bar.low)} "
+        f"close {_figure(bar.close)} volume {_figure(bar.volume)}"
+    )
     return Line(f"{'bar':<10} {_place(bar.seq, 0)} closed {at}: {figures}")
 
 
@@ -141,7 +144,7 @@ def _words(event: Event) -> tuple[str, str, str]:  # noqa: C901, PLR0911, PLR091
         case OrderFilled():
             text = (
                 f"{event.purpose} {event.side} {event.last_qty} at {event.last_px}, fee {event.fee_usd} USD "
-                f"({event.liquidity}); {event.cum_qty} in all at {_average(event.avg_px)}, {event.leaves_qty} left"
+                f"({event.liquidity}); {event.cum_qty} in all at {_figure(event.avg_px)}, {event.leaves_qty} left"
             )
             return "fill", text, "green"
         case OrderCanceled():
@@ -154,7 +157,7 @@ def _words(event: Event) -> tuple[str, str, str]:  # noqa: C901, PLR0911, PLR091
             return "amended", _short(event.client_order_id), "dim"
         case PositionOpened():
             text = (
-                f"{event.side} {event.quantity} at {_average(event.entry_px)}, stop {event.stop_px}, "
+                f"{event.side} {event.quantity} at {_figure(event.entry_px)}, stop {event.stop_px}, "
                 f"1 R is {event.risk_per_unit} per unit"
             )
             return "opened", text, "bold"
@@ -182,7 +185,7 @@ def _order(event: OrderSubmitted) -> str:
 
 def _exit(event: PositionClosed) -> str:
     return (
-        f"{event.exit_reason}: {event.quantity} from {_average(event.entry_px)} to {_average(event.exit_px)}; "
+        f"{event.exit_reason}: {event.quantity} from {_figure(event.entry_px)} to {_figure(event.exit_px)}; "
         f"gross {event.gross_pnl_usd} - fees {event.fees_usd} - funding {event.funding_usd} = "
         f"{event.pnl_usd} USD, {event.pnl_r:+.3f} R"
     )
@@ -201,13 +204,13 @@ def _checks(checks: Iterable[Check]) -> Iterator[Line]:
 
 
 def _denial(reason: Denial) -> str:
-    value = "" if reason.value is None else f" {_average(reason.value)}"
+    value = "" if reason.value is None else f" {_figure(reason.value)}"
     limit = "" if reason.limit is None else f" (limit {reason.limit})"
     return f"{reason.reason}{value}{limit}"
 
 
 def _level(level: Level) -> str:
-    return f"{level.kind} {level.price:g}, {level.touches} touches, strength {level.strength:.2f}"
+    return f"{level.kind} {_figure(level.price)}, {level.touches} touches, strength {level.strength:.2f}"
 
 
 def _targets(targets: tuple[Target, ...]) -> str:
@@ -228,6 +231,6 @@ def _short(identifier: str) -> str:
     return identifier[:ID_SHOWN]
 
 
-def _average(price: Decimal) -> str:
-    """Return an average without the digits that only the division has."""
-    return f"{price:.{AVERAGE_DIGITS}g}"
+def _figure(price: Decimal | float) -> str:
+    """Return a computed figure without the digits that only its computation has."""
+    return f"{price:.{FIGURE_DIGITS}g}"
