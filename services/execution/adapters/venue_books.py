@@ -66,11 +66,20 @@ async def read_venue_books(settings: ExecutionSettings, *, since_ms: int) -> Ven
     )
     try:
         await venue.open()
-        orders = await venue.orders_since(since_ms)
-        executions = await venue.executions_since(since_ms)
-        positions, wallet = await venue.positions(), await venue.wallet()
+        return await books_of(venue, since_ms=since_ms)
     finally:
         await venue.close()
+
+
+async def books_of(venue: CcxtVenue, *, since_ms: int) -> VenueBooks:
+    """Return the books of a venue that is open already; orders without our id go by the venue's.
+
+    Raises:
+        VenueTrouble: the venue gave no result.
+    """
+    orders = await venue.orders_since(since_ms)
+    executions = await venue.executions_since(since_ms)
+    positions, wallet = await venue.positions(), await venue.wallet()
     return VenueBooks(
         orders={
             each.client_order_id or each.venue_order_id: BookedOrder(
