@@ -120,11 +120,11 @@ async def _check(home: Path | None, desk: str, nats: str | None) -> BooksCheck |
         resting = reached.run is None and nats is None
         async with ask_venue(reached, opened.mode) as venue:
             attempts = 1
-            theirs = await venue.books(ours.books, ours.since_ms)
+            theirs = await venue.books(ours.since_ms)
             while compare(ours.books, theirs) and attempts < (1 if resting else ATTEMPTS_RUNNING):
                 await asyncio.sleep(RETRY_WAIT_S)
                 await ours.read()
-                theirs = await venue.books(ours.books, ours.since_ms)
+                theirs = await venue.books(ours.since_ms)
                 attempts += 1
             duplicates = await venue.duplicates()
         return _found(

@@ -23,12 +23,10 @@ from services.cli.reach import Reached, Unreachable
 from services.cli.supervisor import end
 from services.execution.adapters.ccxt_venue import CcxtVenue
 from services.execution.adapters.outcomes import VenueTrouble, VenueUnusable
-from services.execution.domain.books import BookedFill, BookedOrder, Books, VenueBooks
+from services.execution.adapters.venue_books import books_of
+from services.execution.domain.books import VenueBooks
 from services.execution.settings import ExecutionSettings
 from shared.contracts.desk import Mode
-from shared.contracts.order import OrderStatus
-from shared.contracts.signal import PositionSide
-from shared.contracts.venue import ExecutionKind
 from shared.runtime.settings import VenueSection, load_settings
 
 # Slow enough that nothing happens in the market while it is asked.
@@ -36,9 +34,6 @@ STANDSTILL_SPEED = 1e-6
 START_TIMEOUT_S = 30.0
 ASK_ATTEMPTS = 4
 RETRY_WAIT_S = 0.5
-# Between questions for single orders; venues limit requests per second.
-PACE_S = 0.008
-ENDS = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
 Answer = TypeVar("Answer")
 
 
@@ -49,66 +44,14 @@ class AskedVenue:
         """Ask this account."""
         self.simulator_url = simulator_url
         self._venue = venue
-        self._ended: dict[str, BookedOrder] = {}
 
-    async def books(self, ours: Books, since_ms: int) -> VenueBooks:
-        """Return what the venue has of our orders, and everything it did since a time of its clock.
+    async def books(self, since_ms: int) -> VenueBooks:
+        """Return the venue's side since a time of its clock.
 
         Raises:
             Unreachable: the venue does not answer.
         """
-        venue = self._venue
-        orders = await self._orders(ours)
-        for held in await _patiently(venue.open_orders):
-            key = held.client_order_id or held.venue_order_id
-            if key not in ours.orders:
-                orders[key] = BookedOrder(
-                    client_order_id=key, symbol=held.symbol, status=OrderStatus.NEW, cum_qty=held.cum_qty
-                )
-        executions = await _patiently(lambda: venue.executions_since(since_ms))
-        fills = {
-            each.trade_id: BookedFill(
-                trade_id=each.trade_id,
-                client_order_id=each.client_order_id,
-                symbol=each.symbol,
-                side=each.side,
-                last_qty=each.last_qty,
-                last_px=each.last_px,
-                fee_usd=each.fee_usd,
-            )
-            for each in executions
-            if each.kind is ExecutionKind.TRADE
-        }
-        positions = {
-            held.symbol: held.quantity if held.side is PositionSide.LONG else -held.quantity
-            for held in await _patiently(venue.positions)
-        }
-        wallet = await _patiently(venue.wallet)
-        return VenueBooks(orders=orders, fills=fills, positions=positions, wallet_usd=wallet.wallet_usd)
-
-    async def _orders(self, ours: Books) -> dict[str, BookedOrder]:
-        """Ask for every order of ours by its client order id; those that have ended only once."""
-        found: dict[str, BookedOrder] = {}
-        for key, order in ours.orders.items():
-            known = self._ended.get(key) or await self._order(key, order.symbol)
-            if known is None:
-                continue
-            found[key] = known
-            if known.status in ENDS:
-                self._ended[key] = known
-        return found
-
-    async def _order(self, client_order_id: str, symbol: str) -> BookedOrder | None:
-        await asyncio.sleep(PACE_S)
-        reported = await _patiently(lambda: self._venue.find(client_order_id, symbol))
-        if reported is None:
-            return None
-        return BookedOrder(
-            client_order_id=client_order_id,
-            symbol=symbol,
-            status=reported.status,
-            cum_qty=reported.cum_qty,
-        )
+        return await _patiently(lambda: books_of(self._venue, since_ms=since_ms))
 
     async def duplicates(self) -> tuple[str, ...]:
         """Return the client order ids that the simulated exchange has taken more than once; none elsewhere.
