@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import nats
@@ -128,10 +129,10 @@ def breakout(*words: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def entry_latencies(ledger: dict[str, list[dict[str, str]]], speed: float) -> list[float]:
+def entry_latencies(ledger: dict[str, Any], speed: float) -> list[float]:
     """Return bar close → order received for each entry in the exchange's ledger, in ms of wall time."""
-    entries = [order for order in ledger["orders"] if not order["reduceOnly"]]
-    delays = [int(order["createdTime"]) % BAR_MS / speed for order in entries]
+    entries = [order for order in ledger["orders"] if not order["reduce_only"]]
+    delays = [order["created_ms"] % BAR_MS / speed for order in entries]
     return [delay for delay in delays if delay < CAUSED_BY_CLOSE_MS]
 
 

@@ -97,6 +97,10 @@ class RunningDesk:
         answer: dict[str, Any] = httpx.get(f"{self.run.simulator_url}/sim/ledger", timeout=30).json()
         return answer
 
+    def ids_accepted_twice(self) -> list[str]:
+        """Return the client order ids that the exchange has taken more than once."""
+        return [key for key, seen in self.ledger()["client_ids"].items() if seen["accepted"] > 1]
+
     @contextlib.asynccontextmanager
     async def log(self) -> AsyncIterator[JetStreamLog]:
         log = JetStreamLog(await connect(self.run.nats_url, name="test"), "main")

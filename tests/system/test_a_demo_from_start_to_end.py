@@ -22,28 +22,27 @@ def test_the_books_equal_the_exchanges(desk: RunningDesk) -> None:
     assert code == 0, books
 
 
-def test_no_client_order_id_reached_the_exchange_twice(desk: RunningDesk) -> None:
-    ids = [order["orderLinkId"] for order in desk.ledger()["orders"]]
-    assert ids
-    assert len(ids) == len(set(ids))
+def test_the_exchange_took_no_client_order_id_twice(desk: RunningDesk) -> None:
+    assert desk.ledger()["client_ids"]
+    assert not desk.ids_accepted_twice()
 
 
 def test_every_position_had_a_stop_at_the_exchange_within_two_seconds(desk: RunningDesk) -> None:
     ledger = desk.ledger()
-    orders = {order["orderLinkId"]: order for order in ledger["orders"]}
-    stops = [order for order in ledger["orders"] if order["reduceOnly"] and order["stopOrderType"]]
+    entries = {
+        order["client_order_id"]: order["symbol"] for order in ledger["orders"] if not order["reduce_only"]
+    }
+    stops = [order for order in ledger["orders"] if order["trigger_price"] is not None]
     first_fills: dict[str, int] = {}
     for execution in ledger["executions"]:
-        order = orders.get(execution["orderLinkId"])
-        if order is not None and not order["reduceOnly"]:
-            first_fills.setdefault(execution["orderLinkId"], int(execution["execTime"]))
+        if execution["client_order_id"] in entries:
+            first_fills.setdefault(execution["client_order_id"], execution["time_ms"])
     assert first_fills
     for entry, filled_ms in first_fills.items():
-        symbol = orders[entry]["symbol"]
         delays = [
-            (int(stop["createdTime"]) - filled_ms) / 1000 / SPEED
+            (stop["created_ms"] - filled_ms) / 1000 / SPEED
             for stop in stops
-            if stop["symbol"] == symbol and int(stop["createdTime"]) >= filled_ms
+            if stop["symbol"] == entries[entry] and stop["created_ms"] >= filled_ms
         ]
         assert delays, f"{entry}: no stop"
         assert min(delays) <= STOP_WITHIN_WALL_S, f"{entry}: stop after {min(delays):.1f} s"

@@ -9,15 +9,13 @@ from tests.system.running_desk import RunningDesk
 
 pytestmark = pytest.mark.system
 
+WORKING = frozenset({"UNTRIGGERED", "NEW", "PARTIALLY_FILLED"})
+
 
 def is_flat(desk: RunningDesk) -> bool:
     ledger = desk.ledger()
-    positions = [position for position in ledger["positions"] if float(position["size"]) != 0]
-    working = [
-        order
-        for order in ledger["orders"]
-        if order["orderStatus"] in ("New", "PartiallyFilled", "Untriggered")
-    ]
+    positions = [position for position in ledger["positions"] if float(position["quantity"]) != 0]
+    working = [order for order in ledger["orders"] if order["status"] in WORKING]
     return not positions and not working
 
 
