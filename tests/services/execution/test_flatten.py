@@ -122,3 +122,23 @@ def test_other_commands_close_nothing(name: CommandName) -> None:
     desk = Desk()
     desk.open()
     assert command(desk, name) == []
+
+
+def test_an_order_of_ours_that_still_rests_at_the_venue_is_not_flat() -> None:
+    desk = Desk()
+    entry = desk.enter()
+    desk.venue(SubmitRefused(client_order_id=entry.client_order_id, code="1", message=""))
+    command(desk)
+    for _ in range(2):
+        assert every(desk.venue(account(orders=(resting(entry),))), Flattened) == []
+    assert every(desk.venue(account()), Flattened) != []
+
+
+def test_a_position_that_comes_back_at_the_venue_is_closed_again() -> None:
+    desk = Desk()
+    command(desk)
+    sweep = one(desk.venue(account(held(D(3), OTHER))), OrderSubmitted)
+    desk.venue(fill(sweep, D(2)))
+    desk.venue(reported(sweep, OrderStatus.CANCELED, D(2)))
+    rest = one(desk.venue(account(held(D(1), OTHER))), OrderSubmitted)
+    assert (rest.quantity, rest.client_order_id != sweep.client_order_id) == (D(1), True)
