@@ -28,6 +28,8 @@ from shared.runtime.difference import Difference
 from shared.runtime.verify import Verification
 
 PROGRESS_EVERY = 200
+# Characters of a decision's events.
+EVENTS_SHOWN = 600
 
 
 def replay(
@@ -96,8 +98,14 @@ def _print_difference(console: Console, found: Verification) -> None:
         f"\n{_name(found)}, first difference ({first.kind}), {recorded}, {desk_time(first.time_ns)}:"
     )
     console.print(f"  {first.first}", markup=False)
-    console.print("  recorded: " + (" ".join(first.recorded) or "nothing"), markup=False)
-    console.print("  derived:  " + (" ".join(first.derived) or "nothing"), markup=False)
+    console.print("  recorded: " + _shortened(first.recorded), markup=False)
+    console.print("  derived:  " + _shortened(first.derived), markup=False)
+
+
+def _shortened(events: tuple[str, ...]) -> str:
+    """Return events as one line that a screen holds; --json has all of it."""
+    text = " ".join(events) or "nothing"
+    return text if len(text) <= EVENTS_SHOWN else f"{text[:EVENTS_SHOWN]}… (all of it with --json)"
 
 
 def _name(found: Verification) -> str:
