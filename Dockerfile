@@ -15,7 +15,8 @@ COPY services ./services
 COPY research ./research
 RUN python -m pip install --quiet --no-deps --no-build-isolation . \
     && python -m compileall -q services shared research \
-    && useradd --system --uid 10001 --create-home breakout \
+    && groupadd --system --gid 10001 breakout \
+    && useradd --system --uid 10001 --gid breakout --create-home breakout \
     && install -d -o breakout -g breakout /state
 
 USER breakout
