@@ -7,7 +7,8 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from services.cli.app import app
-from tests.cli.sessions import Entry, deciding_session, traded_session, write_home
+from tests.cli.sessions import Entry, deciding_session, write_home
+from tests.cli.trade import traded_session
 
 SEED = int(os.environ.get("TEST_SEED", "20261122"))
 

@@ -12,7 +12,8 @@ from shared.contracts.desk import Mode, Source
 from shared.contracts.order import OrderFilled
 from shared.contracts.position import PositionClosed
 from tests.cli.conftest import Run
-from tests.cli.sessions import Entry, Recording, traded_session, write_home
+from tests.cli.sessions import Entry, Recording, write_home
+from tests.cli.trade import traded_session
 
 FIGURES = (
     "quantity",

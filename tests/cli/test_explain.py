@@ -5,7 +5,8 @@ import pytest
 
 from research.subject import unified_symbol
 from tests.cli.conftest import Run
-from tests.cli.sessions import BTC, DENIED_ID, POSITION_ID, SIGNAL_ID
+from tests.cli.sessions import BTC
+from tests.cli.trade import DENIED_ID, POSITION_ID, SIGNAL_ID
 
 
 def test_a_trade_is_explained_from_its_bar_to_its_exit_with_the_numbers(run: Run, traded_home: Path) -> None:
