@@ -11,15 +11,16 @@ from shared.contracts.processor import NS_PER_MS
 class DeskClock:
     """Desk time: the time the venue has last shown, plus the wall time since, times `speed`.
 
-    With a real venue (`speed` 1) it starts from the wall clock. A simulated venue may run faster;
-    then there is no desk time until its first record has been seen. A venue that was down may
+    With a real venue it starts from the wall clock. A simulated venue has a time of its own, which may
+    run faster; there is no desk time until its first record has been seen. A venue that was down may
     show an earlier time than extrapolated: the clock then stands still until it has caught up.
     """
 
-    def __init__(self, speed: float = 1.0) -> None:
-        """Start a clock that runs `speed` times as fast as the wall."""
+    def __init__(self, speed: float = 1.0, *, from_wall: bool = False) -> None:
+        """Start a clock that runs `speed` times as fast as the wall, or shows the wall's own time."""
+        assert not from_wall or speed == 1.0, "the wall does not run faster"
         self._speed = speed
-        self._anchor_ns = time.time_ns() if speed == 1.0 else 0
+        self._anchor_ns = time.time_ns() if from_wall else 0
         self._anchor_mono_ns = time.monotonic_ns()
         self._told_ns = 0
 

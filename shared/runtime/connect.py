@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import msgspec
 
-from shared.contracts.desk import DeskOpened, Source
+from shared.contracts.desk import DeskOpened, Mode, Source
 from shared.contracts.record import Draft
 from shared.log.connection import connect as connect_nats
 from shared.log.jetstream import JetStreamLog
@@ -39,7 +39,10 @@ async def connect(settings: Settings, *, name: str) -> Connected:
     leases = JetStreamLeases(connection, settings.desk.name, settings.runtime.lease_ttl_s)
     await leases.ensure()
     opened = await open_desk(log, settings.desk)
-    desk = Desk(opened=opened, log=log, leases=leases, clock=DeskClock(settings.clock.speed))
+    if opened.mode is not Mode.DEMO and settings.clock.speed != 1.0:
+        raise LogInvalid(f"BREAKOUT__CLOCK__SPEED: a {opened.mode} desk runs at speed 1 only")
+    clock = DeskClock(settings.clock.speed, from_wall=opened.mode is not Mode.DEMO)
+    desk = Desk(opened=opened, log=log, leases=leases, clock=clock)
     return Connected(desk=desk, snapshots=JetStreamSnapshots(connection, settings.desk.name))
 
 

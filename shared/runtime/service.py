@@ -150,6 +150,10 @@ class _Shell:
         except DeciderFailed as error:
             await self._report_failure(error)
             self._fail(EXIT_DECIDER_FAILED)
+        except SettingsInvalid as error:
+            # Found out only by trying, e.g. keys that the exchange refuses.
+            self._logger.error("settings_invalid", what=what, error=str(error))  # noqa: TRY400  clear by itself
+            self._fail(EXIT_SETTINGS)
         except LogError as error:
             self._logger.warning("ended", what=what, error=str(error))
             self._fail(EXIT_TRY_AGAIN)

@@ -162,7 +162,7 @@ class LiveDesk:
         self.simulator = simulator
         self.log = MemoryLog()
         # Not exactly 1, which would mean the wall's time and not the simulator's.
-        self.clock = DeskClock(speed=1.000001)
+        self.clock = DeskClock()
         self.settings = ExecutionSettings(
             venue=VenueSection(
                 base_url=f"http://127.0.0.1:{simulator.port}", api_key="demo-key", api_secret="demo-secret"

@@ -26,7 +26,9 @@ def desk(*, speed: float = 1.0) -> Desk:
     opened = DeskOpened(
         desk="test", desk_id="00000000-0000-5000-8000-000000000001", mode=Mode.DEMO, partitions=1
     )
-    return Desk(opened=opened, log=MemoryLog(), leases=MemoryLeases(), clock=DeskClock(speed))
+    return Desk(
+        opened=opened, log=MemoryLog(), leases=MemoryLeases(), clock=DeskClock(speed, from_wall=speed == 1.0)
+    )
 
 
 def beat(service: str, instance: str = "a", role: Role = Role.LEADER, pid: int = 1) -> Heartbeat:
