@@ -17,16 +17,19 @@ import structlog
 from services.cli.home import DeskFile, DeskHome, RunFile, RunningProcess
 from services.cli.plan import DeskPlan, ProcessPlan, plan_services, plan_simulator
 from services.cli.supervisor import ProcessFailed, Supervisor, last_words
-from services.cli.tracker import DeskTracker
+from services.cli.tracker import WAITING_FOR_A_PERSON, DeskTracker
 from shared.contracts.desk import Mode, Source
 from shared.contracts.engine import CommandName, CommandRequested, EngineState
 from shared.contracts.preset import Preset, preset_digest
+from shared.log.checkpoint import keep_checkpoint
 from shared.log.port import LogError
 from shared.log.server import PrivateServer
 from shared.log.writer import SharedWriter
+from shared.runtime.settings import DeskSection
 
 SIMULATOR_START_TIMEOUT_S = 30.0
 READY_TIMEOUT_S = 120.0
+CHECKPOINT_TIMEOUT_S = 2.0
 Result = TypeVar("Result")
 RESTING_STATES = frozenset({EngineState.IDLE, EngineState.STOPPED})
 
@@ -54,6 +57,15 @@ class DeskRunner:
         return f"http://127.0.0.1:{self._plan.port}"
 
     @property
+    def headline(self) -> str:
+        """What there is to say once it is up: ready to trade, or why it waits for a person."""
+        assert self.tracker is not None, "the desk is up"
+        view = self.tracker.view
+        if view.state in WAITING_FOR_A_PERSON or view.kill_switch:
+            return f"up {self.gateway_url}, not trading: {self.tracker.describe()}"
+        return f"ready {self.gateway_url}"
+
+    @property
     def failed(self) -> "asyncio.Future[ProcessFailed]":
         """Done when a process has ended for good."""
         return self._supervisor.failed
@@ -69,6 +81,8 @@ class DeskRunner:
         await self._broker.start()
         self._broker_keeper = asyncio.create_task(self._keep_broker())
         self._publish()
+        section = DeskSection(name=plan.desk, mode=plan.mode, partitions=plan.partitions)
+        self.tracker = await DeskTracker.connect(self._broker.url, section)
         if plan.mode is Mode.DEMO:
             self._simulator_url = await self._start_simulator(plan_simulator(plan, os.environ))
         services = plan_services(
@@ -76,7 +90,6 @@ class DeskRunner:
         )
         for service in services:
             await self._supervisor.start(service)
-        self.tracker = await DeskTracker.connect(self._broker.url, plan)
         await self._or_failure(self._become_ready(self.tracker))
         self._ready = True
         self._publish()
@@ -94,13 +107,23 @@ class DeskRunner:
 
     async def stop(self) -> None:
         """End every process; leave the log, the account and the next start's settings."""
+        await self._supervisor.stop()
         if self.tracker is not None:
+            await self._keep_checkpoint(self.tracker)
             await self.tracker.close()
         if self._broker_keeper is not None:
             self._broker_keeper.cancel()
-        await self._supervisor.stop()
         await self._broker.stop()
         self._home.remove_run()
+
+    async def _keep_checkpoint(self, tracker: DeskTracker) -> None:
+        """Remember where the log ends: the witness when its tail is lost while nothing runs."""
+        path = self._home.path / "checkpoint.json"
+        try:
+            async with asyncio.timeout(CHECKPOINT_TIMEOUT_S):
+                await keep_checkpoint(tracker.log, self._plan.desk, self._plan.partitions, path)
+        except (LogError, TimeoutError) as error:
+            self._logger.warning("no_checkpoint", error=str(error))
 
     async def _start_simulator(self, plan: ProcessPlan) -> str:
         log = self._home.logs / f"{plan.name}.log"
@@ -122,7 +145,7 @@ class DeskRunner:
             await SharedWriter(tracker.log, Source.COMMANDS).append([command], time_ns=tracker.time_ns())
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                await tracker.can_trade()
+                await tracker.settled()
         except TimeoutError:
             raise ProcessFailed(f"the engine is not ready: {tracker.describe()}") from None
 
@@ -181,6 +204,7 @@ class DeskRunner:
                 gateway_url=self.gateway_url,
                 simulator_url=self._simulator_url,
                 ready=self._ready,
+                headline=self.headline if self._ready else "",
                 processes=tuple(processes),
             )
         )

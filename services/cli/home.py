@@ -38,6 +38,8 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     gateway_url: str
     simulator_url: str = ""
     ready: bool = False
+    # What `up` says once it is up.
+    headline: str = ""
     processes: tuple[RunningProcess, ...] = ()
 
 

@@ -5,7 +5,6 @@ A small projection of its own, so that `up` and `status` work with the gateway d
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,9 +25,8 @@ from shared.contracts.signal import SignalRaised
 from shared.contracts.venue import VenueConnected
 from shared.log.connection import connect
 from shared.log.jetstream import JetStreamLog
-
-if TYPE_CHECKING:
-    from services.cli.plan import DeskPlan
+from shared.runtime.connect import open_desk
+from shared.runtime.settings import DeskSection
 
 READS = frozenset(
     {
@@ -36,6 +34,10 @@ READS = frozenset(
         Source.ORCHESTRATOR,
     }
 )  # fmt: skip
+
+
+# Where a desk was left on purpose: a start does not lead out of it.
+WAITING_FOR_A_PERSON = frozenset({EngineState.PAUSED, EngineState.EMERGENCY})
 
 
 class DeskView(msgspec.Struct, kw_only=True):
@@ -105,23 +107,30 @@ class DeskTracker:
         self._task = asyncio.create_task(self._follow())
 
     @classmethod
-    async def connect(cls, nats_url: str, plan: "DeskPlan") -> "DeskTracker":
-        """Follow a desk that is being started; waits until somebody has opened it."""
-        log = JetStreamLog(await connect(nats_url, name="breakout"), plan.desk)
+    async def connect(cls, nats_url: str, section: DeskSection) -> "DeskTracker":
+        """Follow a desk that is being started, opening its log when it is its first start.
+
+        Raises:
+            LogInvalid: the desk exists in another mode.
+            LogUnavailable: the broker does not answer.
+        """
+        log = JetStreamLog(await connect(nats_url, name="breakout"), section.name)
         await log.ensure()
+        await open_desk(log, section)
         return cls(log)
 
     async def caught_up(self) -> None:
         """Wait until the past has been read."""
         await self._caught_up.wait()
 
-    async def can_trade(self) -> None:
-        """Wait until entries are possible: the engine trades, and books equal since this start."""
+    async def settled(self) -> None:
+        """Wait until books equal since this start, and the engine trades or waits for a person."""
         async with self._changed:
             await self._changed.wait_for(self._is_ready)
 
     def _is_ready(self) -> bool:
-        return self._connected_since_start and self.view.reconciled and self.view.state in TRADING_ACTIVE
+        settled = TRADING_ACTIVE | WAITING_FOR_A_PERSON
+        return self._connected_since_start and self.view.reconciled and self.view.state in settled
 
     def time_ns(self) -> int:
         """Return the desk time of the last record."""

@@ -166,7 +166,7 @@ async def _run(plan: DeskPlan, rules: Preset, desk_home: DeskHome) -> int:
             sys.stderr.write(f"breakout: {started.result()}\n")
             return 1
         if started.done():
-            sys.stdout.write(f"ready {runner.gateway_url}\n")
+            sys.stdout.write(f"{runner.headline}\n")
             sys.stdout.flush()
             await show(runner, stop)
         started.cancel()
@@ -206,7 +206,7 @@ def _detach(plan: DeskPlan, desk_home: DeskHome, *, confirm_live: bool) -> None:
             refuse(last_words(log, lines=20).removeprefix("breakout: "), code=child.returncode or 1)
         run = desk_home.running()
         if run is not None and run.ready:
-            typer.echo(f"ready {run.gateway_url}")
+            typer.echo(run.headline)
             return
         time.sleep(0.05)
     child.terminate()
