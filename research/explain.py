@@ -27,7 +27,7 @@ from shared.contracts.order import OrderCanceled, OrderPurpose, OrderRejected, O
 from shared.contracts.position import PositionClosed, PositionOpened
 from shared.contracts.processor import NS_PER_MS
 from shared.contracts.record import Record
-from shared.contracts.risk import SignalApproved, SignalDenied
+from shared.contracts.risk import EntryRefused, SignalApproved, SignalDenied
 from shared.contracts.scan import LevelsBuilt, MarketsScored
 from shared.contracts.signal import SignalExpired, SignalRaised, SignalSuppressed
 
@@ -176,6 +176,8 @@ def _outcome_after(outcome: Outcome, event: Event) -> Outcome:  # noqa: PLR0911 
             return Outcome.DENIED
         case SignalApproved():
             return Outcome.APPROVED
+        case EntryRefused():
+            return Outcome.REFUSED
         case SignalExpired() if outcome is Outcome.RAISED:
             return Outcome.EXPIRED
         case OrderSubmitted(purpose=OrderPurpose.ENTRY) if outcome not in (Outcome.OPEN, Outcome.CLOSED):

@@ -16,6 +16,8 @@ class Outcome(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     APPROVED = "approved"
+    # At the last hop, by execution.
+    REFUSED = "refused"
     ENTERING = "entering"
     # Its entry orders are gone without a fill.
     NOT_FILLED = "not_filled"

@@ -19,7 +19,7 @@ from shared.contracts.order import (
 )
 from shared.contracts.position import FundingPaid, PositionChanged, PositionClosed, PositionOpened, StopMoved
 from shared.contracts.processor import NS_PER_MS
-from shared.contracts.risk import Denial, SignalApproved, SignalDenied
+from shared.contracts.risk import Denial, EntryRefused, SignalApproved, SignalDenied
 from shared.contracts.scan import Check, Level
 from shared.contracts.signal import SignalExpired, SignalRaised, SignalSuppressed, Target
 
@@ -60,7 +60,7 @@ def _opportunity(found: Opportunity) -> Iterator[Line]:
     result = "".join(f" {event.pnl_r:+.3f} R" for event in closed)
     position = f", position {found.position_id}" if found.position_id else ""
     outcome = str(found.outcome).replace("_", " ")
-    style = "bold red" if found.outcome is Outcome.DENIED else "bold"
+    style = "bold red" if found.outcome in (Outcome.DENIED, Outcome.REFUSED) else "bold"
     title = f"{raised.side} {raised.strategy}: {outcome}{result}"
     yield Line(f"{title}  (signal {found.signal_id}{position})", style)
     yield _bar(found.bar)
@@ -110,7 +110,7 @@ def _step(step: Step) -> Iterator[Line]:
     yield Line(f"{name:<10} {_place(step.seq, step.cause)} {_at(step.time_ms)} {text}", style)
     if isinstance(step.event, SignalRaised):
         yield from _checks(step.event.checks)
-    if isinstance(step.event, SignalDenied):
+    if isinstance(step.event, SignalDenied | EntryRefused):
         for reason in step.event.reasons:
             yield Line(f"{'':<10}   {_denial(reason)}", "red")
 
@@ -133,6 +133,8 @@ def _words(event: Event) -> tuple[str, str, str]:  # noqa: C901, PLR0911, PLR091
             return "sizing", text, "cyan"
         case SignalDenied():
             return "denied", f"for {len(event.reasons)} reasons:", "red"
+        case EntryRefused():
+            return "refused", f"at the last hop, for {len(event.reasons)} reasons:", "red"
         case SignalExpired():
             return "expired", "it has outlived its time", "red"
         case OrderSubmitted():

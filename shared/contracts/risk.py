@@ -8,7 +8,7 @@ from shared.contracts.signal import PositionSide, Strategy, Target
 
 
 class DenialReason(StrEnum):
-    """Why risk refuses a signal; every one that applies is listed."""
+    """Why a signal or an approved entry is refused; every one that applies is listed."""
 
     ENGINE_NOT_TRADING = "engine_not_trading"
     KILL_SWITCH = "kill_switch"
@@ -29,6 +29,10 @@ class DenialReason(StrEnum):
     INSUFFICIENT_MARGIN = "insufficient_margin"
     QUANTITY_TOO_SMALL = "quantity_too_small"
     SIGNAL_EXPIRED = "signal_expired"
+    # Found at the last hop, by execution.
+    FLATTENING = "flattening"
+    ORDER_RATE = "order_rate"
+    INVALID_QUANTITY = "invalid_quantity"
 
 
 class Denial(Value, frozen=True, kw_only=True):
@@ -74,6 +78,14 @@ class SignalApproved(Event, frozen=True, kw_only=True):
 
 class SignalDenied(Event, frozen=True, kw_only=True):
     """Risk refuses this trade, for all of these reasons."""
+
+    signal_id: str
+    symbol: str
+    reasons: tuple[Denial, ...]
+
+
+class EntryRefused(Event, frozen=True, kw_only=True):
+    """Execution refuses an approved entry at the last hop, for all of these reasons; said by execution."""
 
     signal_id: str
     symbol: str

@@ -6,7 +6,7 @@ import pytest
 from research.subject import unified_symbol
 from tests.cli.conftest import Run
 from tests.cli.sessions import BTC
-from tests.cli.trade import DENIED_ID, POSITION_ID, SIGNAL_ID
+from tests.cli.trade import DENIED_ID, POSITION_ID, REFUSED_ID, SIGNAL_ID
 
 
 def test_a_trade_is_explained_from_its_bar_to_its_exit_with_the_numbers(run: Run, traded_home: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_symbol_is_understood_however_it_is_written(run: Run, traded_home: Pat
     found = json.loads(run("explain", query, "--json", "--home", traded_home).stdout)
     assert found["symbol"] == BTC
     outcomes = {each["signal_id"]: each["outcome"] for each in found["opportunities"]}
-    assert outcomes == {SIGNAL_ID: "closed", DENIED_ID: "denied"}
+    assert outcomes == {SIGNAL_ID: "closed", DENIED_ID: "denied", REFUSED_ID: "refused"}
 
 
 def test_every_step_names_the_record_it_answers(run: Run, traded_home: Path) -> None:
@@ -66,6 +66,12 @@ def test_a_denied_signal_is_explained_with_its_reasons_and_numbers(run: Run, tra
     told = run("explain", DENIED_ID, "--home", traded_home).stdout
     assert "long momentum: denied" in told
     assert "positions_max 3 (limit 3)" in told
+
+
+def test_an_entry_refused_at_the_last_hop_is_explained_with_its_reasons(run: Run, traded_home: Path) -> None:
+    told = run("explain", REFUSED_ID, "--home", traded_home).stdout
+    assert "long momentum: refused" in told
+    assert "order_rate 6 (limit 6)" in told
 
 
 def test_a_near_miss_is_explained_with_the_failing_condition(run: Run, traded_home: Path) -> None:
@@ -91,7 +97,7 @@ def test_a_market_that_did_not_pass_is_explained_with_its_failing_filters(
         ("BTX", "did you mean"),
         ("ffff0000", "is in no scan"),
         ("not an id!", "no position or signal has an id"),
-        ("5161", "begins the ids of 2 opportunities"),
+        ("5161", "begins the ids of 3 opportunities"),
     ],
 )
 def test_what_is_not_known_is_said_with_what_is(run: Run, traded_home: Path, query: str, answer: str) -> None:

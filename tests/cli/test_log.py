@@ -20,8 +20,8 @@ def test_tail_shows_the_last_records_and_what_they_answer(run: Run, traded_home:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert len(lines) == 3
-    assert "SignalDenied" in lines[-1]
-    assert "risk.0" in lines[-1]
+    assert "EntryRefused" in lines[-1]
+    assert "execution.0" in lines[-1]
     assert "<- " in lines[-1]
 
 

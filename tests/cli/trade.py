@@ -1,4 +1,4 @@
-"""Tells one trade event by event, with a denial, a near miss and a failed filter beside it."""
+"""Tells one trade event by event, with a denial, a refusal, a near miss and a failed filter beside it."""
 
 from decimal import Decimal
 
@@ -23,7 +23,7 @@ from shared.contracts.position import (
     StopMoved,
     StopMoveReason,
 )
-from shared.contracts.risk import Denial, DenialReason, SignalApproved, SignalDenied, SizeCap
+from shared.contracts.risk import Denial, DenialReason, EntryRefused, SignalApproved, SignalDenied, SizeCap
 from shared.contracts.scan import (
     Check,
     Level,
@@ -38,13 +38,14 @@ from tests.cli.sessions import BAR_MS, BTC, ETH, SOL, START_MS, SYMBOLS, D, Entr
 
 SIGNAL_ID = "5161aaaa-0000-5000-8000-000000000001"
 DENIED_ID = "5161bbbb-0000-5000-8000-000000000002"
+REFUSED_ID = "5161cccc-0000-5000-8000-000000000006"
 POSITION_ID = "b05aaaaa-0000-5000-8000-000000000003"
 ENTRY_ID = "e417aaaa-0000-5000-8000-000000000004"
 STOP_ID = "5709aaaa-0000-5000-8000-000000000005"
 
 
 def traded_session() -> list[Entry]:
-    """Return a session with a trade in BTC, a denial in BTC, a near miss in ETH and a failed filter in SOL."""
+    """Return a session with a trade, a denial and a refusal in BTC, a near miss in ETH and a failed filter in SOL."""
     session = Recording()
     session.say(Source.MARKET, InstrumentsListed(instruments=tuple(instrument(s) for s in SYMBOLS)))
     scan = session.say(Source.ORCHESTRATOR, _completed_scan("scan-0", ()))
@@ -70,6 +71,11 @@ def traded_session() -> list[Entry]:
     reasons = (Denial(reason=DenialReason.POSITIONS_MAX, value=D(3), limit=D(3)),)
     denied = SignalDenied(signal_id=DENIED_ID, symbol=BTC, reasons=reasons)
     session.say(Source.RISK, denied, cause=raised, correlation=DENIED_ID)
+    raised = session.say(Source.SIGNALS, _signal(REFUSED_ID), cause=bar, correlation=REFUSED_ID)
+    approved = session.say(Source.RISK, _approval(REFUSED_ID), cause=raised, correlation=REFUSED_ID)
+    rate = (Denial(reason=DenialReason.ORDER_RATE, value=D(6), limit=D(6)),)
+    refused = EntryRefused(signal_id=REFUSED_ID, symbol=BTC, reasons=rate)
+    session.say(Source.EXECUTION, refused, cause=approved, correlation=REFUSED_ID)
     return session.entries
 
 
@@ -190,9 +196,9 @@ def _near_miss() -> SignalSuppressed:
     )
 
 
-def _approval() -> SignalApproved:
+def _approval(signal_id: str = SIGNAL_ID) -> SignalApproved:
     return SignalApproved(
-        signal_id=SIGNAL_ID,
+        signal_id=signal_id,
         symbol=BTC,
         side=PositionSide.LONG,
         strategy=Strategy.MOMENTUM,

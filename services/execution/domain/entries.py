@@ -11,9 +11,9 @@ from decimal import Decimal
 from services.execution.domain.grid import ceil_to_tick, floor_to_lot, floor_to_tick
 from services.execution.domain.ids import entry_order_id, position_id_of
 from services.execution.domain.orders import OrderState
+from services.execution.domain.second_check import entries_open, refusals, stop_ahead
 from services.execution.domain.state import Quote
 from services.execution.domain.turn import Turn, price_of
-from shared.contracts.engine import TRADING_ACTIVE
 from shared.contracts.market import Instrument
 from shared.contracts.order import (
     CancelSubmitted,
@@ -25,13 +25,9 @@ from shared.contracts.order import (
     TimeInForce,
 )
 from shared.contracts.preset import ExecutionConfig
-from shared.contracts.risk import SignalApproved
+from shared.contracts.risk import EntryRefused, SignalApproved
 from shared.contracts.signal import PositionSide, Strategy
 
-# Faster than this is a runaway and no trading (desk time).
-ENTRIES_PER_MINUTE_MAX = 10
-ENTRIES_PER_SYMBOL_HOUR_MAX = 6
-MINUTE_MS = 60_000
 # How far beyond the approved entry what is left may be bought at market, in R: a stop-out from
 # there still costs about one R.
 DRIFT_MAX_R = Decimal("0.1")
@@ -39,10 +35,15 @@ BPS = Decimal(10_000)
 
 
 def enter(turn: Turn, approval: SignalApproved) -> None:
-    """Send the entry of an approval that passes the second check; otherwise nothing, for good."""
-    instrument = turn.instrument(approval.symbol)
-    if instrument is None or not may_enter(turn, approval, instrument):
+    """Send the entry of an approval that passes the second check; refuse any other, for good."""
+    if _answered_before(turn, approval):
         return
+    reasons = tuple(refusals(turn, approval))
+    if reasons:
+        turn.emit(EntryRefused(signal_id=approval.signal_id, symbol=approval.symbol, reasons=reasons))
+        return
+    instrument = turn.instrument(approval.symbol)
+    assert instrument is not None, "an unknown instrument has been refused"
     config = _config(turn)
     quote = turn.quote(approval.symbol)
     if _waits(approval, config, quote):
@@ -50,36 +51,6 @@ def enter(turn: Turn, approval: SignalApproved) -> None:
         turn.emit(limit)
     else:
         turn.emit(_market_order(turn, approval, approval.quantity, attempt=0))
-
-
-def may_enter(turn: Turn, approval: SignalApproved, instrument: Instrument) -> bool:
-    """Tell whether this approval may become an order: the second check, at the last hop."""
-    symbol = approval.symbol
-    return (
-        entries_open(turn)
-        and turn.now_ms <= approval.expires_at_ms
-        and symbol not in turn.state.positions
-        and not turn.state.orders_of(symbol)
-        and not _entered_before(turn, approval)
-        and _within_rate(turn, symbol)
-        and approval.quantity == floor_to_lot(approval.quantity, instrument)
-        and approval.quantity > 0
-        and _stop_ahead(turn, approval)
-    )
-
-
-def entries_open(turn: Turn) -> bool:
-    """Tell whether anything may be entered: the engine trades, the books equal the venue's, nobody flattens."""
-    state = turn.state
-    return (
-        state.engine in TRADING_ACTIVE
-        and state.entries_allowed
-        and state.connected
-        and state.reconciled
-        and state.flattening is None
-        and not state.halted
-        and not state.kill_switch
-    )
 
 
 def settle_entry(turn: Turn, order: OrderState) -> None:
@@ -191,30 +162,15 @@ def _entry_side(approval: SignalApproved) -> OrderSide:
     return OrderSide.BUY if approval.side is PositionSide.LONG else OrderSide.SELL
 
 
-def _entered_before(turn: Turn, approval: SignalApproved) -> bool:
-    return turn.state.order(entry_order_id(turn.ctx.desk_id, approval.signal_id, 0)) is not None
-
-
-def _within_rate(turn: Turn, symbol: str) -> bool:
-    sent = turn.state.entries_sent
-    last_minute = sum(1 for time_ms, _ in sent if turn.now_ms - time_ms < MINUTE_MS)
-    same_symbol = sum(
-        1 for time_ms, where in sent if where == symbol and turn.now_ms - time_ms < 60 * MINUTE_MS
-    )
-    return last_minute < ENTRIES_PER_MINUTE_MAX and same_symbol < ENTRIES_PER_SYMBOL_HOUR_MAX
-
-
-def _stop_ahead(turn: Turn, approval: SignalApproved) -> bool:
-    """Tell whether the stop still lies beyond the price; an unknown price says nothing against it."""
-    last_px = turn.last_px(approval.symbol)
-    if last_px is None:
+def _answered_before(turn: Turn, approval: SignalApproved) -> bool:
+    if approval.signal_id in turn.state.refused:
         return True
-    return last_px > approval.stop_px if approval.side is PositionSide.LONG else last_px < approval.stop_px
+    return turn.state.order(entry_order_id(turn.ctx.desk_id, approval.signal_id, 0)) is not None
 
 
 def _within_approval(turn: Turn, approval: SignalApproved) -> bool:
     last_px = turn.last_px(approval.symbol)
-    if last_px is None or not _stop_ahead(turn, approval):
+    if last_px is None or not stop_ahead(turn, approval):
         return False
     sign = 1 if approval.side is PositionSide.LONG else -1
     risk_per_unit = abs(approval.entry_px - approval.stop_px)

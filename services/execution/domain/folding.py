@@ -12,7 +12,7 @@ import msgspec
 from services.execution.domain import orders
 from services.execution.domain.ids import exit_reason_of, target_order_id
 from services.execution.domain.positions import PositionState, planned, with_fill, with_funding
-from services.execution.domain.state import TRADE_IDS_KEPT, ExecutionState
+from services.execution.domain.state import REFUSED_KEPT, TRADE_IDS_KEPT, ExecutionState
 from shared.contracts.account import AccountReconciled, ReconciliationFailed
 from shared.contracts.base import Event
 from shared.contracts.order import (
@@ -38,6 +38,7 @@ from shared.contracts.position import (
     StopMoved,
 )
 from shared.contracts.processor import Context
+from shared.contracts.risk import EntryRefused
 
 ENTRIES_REMEMBERED_MS = 3_600_000
 
@@ -47,6 +48,12 @@ def fold_decided(state: ExecutionState, event: Event, ctx: Context) -> None:
     folder = _FOLDERS.get(type(event))
     if folder is not None:
         folder(state, event, ctx)
+
+
+def _entry_refused(state: ExecutionState, event: EntryRefused, _ctx: Context) -> None:
+    state.refused[event.signal_id] = True
+    while len(state.refused) > REFUSED_KEPT:
+        del state.refused[next(iter(state.refused))]
 
 
 def _submitted(state: ExecutionState, event: OrderSubmitted, ctx: Context) -> None:
@@ -226,6 +233,7 @@ def _flattened(state: ExecutionState, _event: Flattened, _ctx: Context) -> None:
 
 
 _FOLDERS: dict[type[Event], Callable[[ExecutionState, Any, Context], None]] = {
+    EntryRefused: _entry_refused,
     OrderSubmitted: _submitted,
     OrderAccepted: _accepted,
     OrderRejected: _rejected,

@@ -32,6 +32,7 @@ from shared.contracts.venue import (
 # Enough to recognise whatever a venue repeats after a reconnect.
 ENDED_ORDERS_KEPT = 500
 TRADE_IDS_KEPT = 5_000
+REFUSED_KEPT = 500
 
 # What an input record may hold that is decided on.
 Decidable = (
@@ -85,6 +86,8 @@ class ExecutionState(msgspec.Struct, kw_only=True):
     quotes: dict[str, Quote] = msgspec.field(default_factory=dict)
     history: dict[str, BarHistory] = msgspec.field(default_factory=dict)
     approvals: dict[str, SignalApproved] = msgspec.field(default_factory=dict)
+    # Signals whose entry was refused at the last hop, oldest first.
+    refused: dict[str, bool] = msgspec.field(default_factory=dict)
     orders: dict[str, OrderState] = msgspec.field(default_factory=dict)
     ended: dict[str, OrderState] = msgspec.field(default_factory=dict)
     positions: dict[str, PositionState] = msgspec.field(default_factory=dict)
@@ -106,6 +109,7 @@ class ExecutionState(msgspec.Struct, kw_only=True):
         return msgspec.structs.replace(
             self,
             approvals=dict(self.approvals),
+            refused=dict(self.refused),
             orders=dict(self.orders),
             ended=dict(self.ended),
             positions=dict(self.positions),

@@ -8,7 +8,7 @@ import msgspec
 from services.gateway.domain.rows import Row, keep_last
 from shared.contracts.base import Event
 from shared.contracts.position import PositionOpened
-from shared.contracts.risk import Denial, SignalApproved, SignalDenied, SizeCap
+from shared.contracts.risk import Denial, EntryRefused, SignalApproved, SignalDenied, SizeCap
 from shared.contracts.scan import Check, Level
 from shared.contracts.signal import (
     PositionSide,
@@ -28,6 +28,7 @@ class SignalStatus(StrEnum):
     APPROVED = "approved"
     DENIED = "denied"
     EXPIRED = "expired"
+    REFUSED = "refused"
     EXECUTED = "executed"
     SUPPRESSED = "suppressed"
 
@@ -74,20 +75,24 @@ class SignalsView(msgspec.Struct, kw_only=True):
                 # Near misses have no id of their own; their place in the log is one.
                 self.suppressed[f"{seq}.{ordinal}"] = _suppressed(event, f"{seq}.{ordinal}", time_ms)
                 keep_last(self.suppressed, SUPPRESSED_MAX)
-            case SignalApproved() | SignalDenied() | SignalExpired() | PositionOpened():
+            case SignalApproved() | SignalDenied() | EntryRefused() | SignalExpired() | PositionOpened():
                 signal = self.signals.get(event.signal_id)
                 if signal is not None:
                     _answer(signal, event)
                     signal.updated_at = time_ms
 
 
-def _answer(signal: Signal, event: SignalApproved | SignalDenied | SignalExpired | PositionOpened) -> None:
+def _answer(
+    signal: Signal, event: SignalApproved | SignalDenied | EntryRefused | SignalExpired | PositionOpened
+) -> None:
     match event:
         case SignalApproved():
             signal.status = SignalStatus.APPROVED
             signal.quantity, signal.risk_usd, signal.caps = event.quantity, event.risk_usd, event.caps
         case SignalDenied():
             signal.status, signal.denials = SignalStatus.DENIED, event.reasons
+        case EntryRefused():
+            signal.status, signal.denials = SignalStatus.REFUSED, event.reasons
         case SignalExpired() if signal.status is SignalStatus.RAISED:
             signal.status = SignalStatus.EXPIRED
         case PositionOpened():

@@ -10,7 +10,7 @@ from shared.contracts.base import Event
 from shared.contracts.desk import Source
 from shared.contracts.engine import ScanCompleted
 from shared.contracts.position import PositionClosed, PositionOpened
-from shared.contracts.risk import SignalApproved, SignalDenied
+from shared.contracts.risk import EntryRefused, SignalApproved, SignalDenied
 from shared.contracts.signal import SignalExpired, SignalRaised
 
 # Whose records say who is at stake.
@@ -38,7 +38,7 @@ class Watchlist:
                 self._fold_scan(event)
             case SignalRaised() | SignalApproved():
                 self._signals[event.signal_id] = (event.symbol, event.expires_at_ms)
-            case SignalDenied() | SignalExpired():
+            case SignalDenied() | EntryRefused() | SignalExpired():
                 self._signals.pop(event.signal_id, None)
             case PositionOpened():
                 self._signals.pop(event.signal_id, None)

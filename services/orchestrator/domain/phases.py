@@ -10,7 +10,7 @@ from shared.contracts.base import Event
 from shared.contracts.engine import TRADING_ACTIVE, EngineState
 from shared.contracts.order import OrderCanceled, OrderRejected
 from shared.contracts.position import PositionClosed, PositionOpened
-from shared.contracts.risk import SignalApproved, SignalDenied
+from shared.contracts.risk import EntryRefused, SignalApproved, SignalDenied
 from shared.contracts.signal import SignalExpired, SignalRaised
 
 SIZED = frozenset({EngineState.SIZING, EngineState.EXECUTION})
@@ -29,7 +29,7 @@ def follow_trade(moves: Moves, event: Event) -> None:
             leave_sizing(moves, "signals_denied")
         case PositionOpened():
             moves.go(EngineState.MANAGING, "position_opened", event.symbol)
-        case OrderRejected() | OrderCanceled():
+        case EntryRefused() | OrderRejected() | OrderCanceled():
             leave_execution(moves, "entry_failed")
         case PositionClosed() if moves.engine.state is EngineState.MANAGING and moves.slots_free:
             moves.go(EngineState.SCANNING, "position_closed", event.symbol)

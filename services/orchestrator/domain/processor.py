@@ -16,7 +16,13 @@ from shared.contracts.market import InstrumentsListed, TickersObserved
 from shared.contracts.order import OrderCanceled, OrderFilled, OrderRejected, OrderSubmitted
 from shared.contracts.position import PositionClosed, PositionOpened
 from shared.contracts.processor import Context
-from shared.contracts.risk import KillSwitchCleared, KillSwitchTripped, SignalApproved, SignalDenied
+from shared.contracts.risk import (
+    EntryRefused,
+    KillSwitchCleared,
+    KillSwitchTripped,
+    SignalApproved,
+    SignalDenied,
+)
 from shared.contracts.scan import LevelsBuilt, MarketsScored
 from shared.contracts.signal import SignalExpired, SignalRaised
 from shared.contracts.venue import VenueConnected
@@ -27,6 +33,7 @@ HANDLED: frozenset[type[Event]] = frozenset(
         AccountReconciled,
         ClockTicked,
         CommandRequested,
+        EntryRefused,
         InstrumentsListed,
         KillSwitchCleared,
         KillSwitchTripped,

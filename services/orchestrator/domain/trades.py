@@ -16,7 +16,7 @@ from shared.contracts.order import (
     OrderSubmitted,
 )
 from shared.contracts.position import PositionClosed, PositionOpened
-from shared.contracts.risk import SignalApproved, SignalDenied
+from shared.contracts.risk import EntryRefused, SignalApproved, SignalDenied
 from shared.contracts.signal import SignalExpired, SignalRaised
 
 
@@ -41,6 +41,8 @@ class Trades(msgspec.Struct, kw_only=True):
                 self.approved[event.signal_id] = event.expires_at_ms
             case SignalDenied() | SignalExpired():
                 self.raised.pop(event.signal_id, None)
+            case EntryRefused():
+                self.approved.pop(event.signal_id, None)
             case OrderSubmitted() if event.purpose is OrderPurpose.ENTRY:
                 self.entries[event.client_order_id] = event.signal_id
             case OrderRejected() | OrderCanceled():

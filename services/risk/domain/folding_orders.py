@@ -27,6 +27,7 @@ from shared.contracts.order import (
     OrderSubmitted,
 )
 from shared.contracts.position import FundingPaid, PositionClosed, PositionOpened, StopMoved
+from shared.contracts.risk import EntryRefused
 from shared.venue.position import Fill, Position, apply_fill
 from shared.venue.values import Side
 
@@ -40,6 +41,13 @@ def fold_execution(state: RiskState, event: Event) -> None:
 
 def _trade_of(state: RiskState, position_id: str) -> Trade | None:
     return next((t for t in state.trades.values() if t.position_id == position_id), None)
+
+
+def _entry_refused(state: RiskState, event: EntryRefused) -> None:
+    """Free what the approval bound: execution never enters what it has refused."""
+    trade = state.trades.get(event.signal_id)
+    if trade is not None and not trade.submitted:
+        del state.trades[event.signal_id]
 
 
 def _submitted(state: RiskState, event: OrderSubmitted) -> None:
@@ -152,6 +160,7 @@ def _not_reconciled(state: RiskState, _event: ReconciliationFailed) -> None:
 
 
 _FOLDS: dict[type[Event], Callable[[RiskState, Any], None]] = {
+    EntryRefused: _entry_refused,
     OrderSubmitted: _submitted,
     OrderAccepted: _resolved,
     OrderRejected: _over,

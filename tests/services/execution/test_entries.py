@@ -5,8 +5,10 @@ from time import perf_counter
 
 import pytest
 
+from shared.contracts.base import Event
 from shared.contracts.desk import Source
 from shared.contracts.engine import CommandName, CommandRequested, EngineState
+from shared.contracts.market import InstrumentsListed
 from shared.contracts.order import (
     CancelSubmitted,
     OrderCanceled,
@@ -18,7 +20,7 @@ from shared.contracts.order import (
     OrderType,
 )
 from shared.contracts.position import PositionClosed, PositionOpened
-from shared.contracts.risk import DenialReason, KillSwitchCleared, KillSwitchTripped
+from shared.contracts.risk import Denial, DenialReason, EntryRefused, KillSwitchCleared, KillSwitchTripped
 from shared.contracts.signal import PositionSide, Strategy
 from shared.contracts.venue import OrderMissing, SubmitRefused, SubmitUncertain, VenueDisconnected
 from tests.services.execution.trading import (
@@ -37,6 +39,14 @@ from tests.services.execution.trading import (
 
 D = Decimal
 RETEST = approval(strategy=Strategy.RETEST)
+
+
+def refused(decided: list[Event]) -> dict[DenialReason, Denial]:
+    """Return the reasons of an entry that was refused, and nothing else."""
+    (event,) = decided
+    assert isinstance(event, EntryRefused), event
+    assert event.symbol == SYMBOL
+    return {denial.reason: denial for denial in event.reasons}
 
 
 def test_a_momentum_approval_becomes_a_market_order_of_exactly_that_quantity() -> None:
@@ -64,60 +74,105 @@ def test_the_same_approval_twice_enters_once() -> None:
 def test_nothing_is_entered_unless_the_engine_trades(state: EngineState) -> None:
     desk = Desk()
     desk.given(engine(state, entries=False), source=Source.ORCHESTRATOR)
-    assert desk.approve() == []
+    assert set(refused(desk.approve())) == {DenialReason.ENGINE_NOT_TRADING}
 
 
 def test_nothing_is_entered_when_the_engine_allows_no_entries() -> None:
     desk = Desk()
     desk.given(engine(entries=False), source=Source.ORCHESTRATOR)
-    assert desk.approve() == []
+    assert set(refused(desk.approve())) == {DenialReason.ENGINE_NOT_TRADING}
 
 
 def test_nothing_is_entered_before_the_account_is_reconciled() -> None:
     desk = Desk(trading=False)
     desk.given(engine(), source=Source.ORCHESTRATOR)
-    assert desk.approve() == []
+    assert set(refused(desk.approve())) == {DenialReason.NOT_RECONCILED}
 
 
 def test_nothing_is_entered_while_the_venue_is_out_of_reach() -> None:
     desk = Desk()
     desk.venue(VenueDisconnected(error="cut"))
-    assert desk.approve() == []
+    assert set(refused(desk.approve())) == {DenialReason.NOT_RECONCILED}
 
 
 def test_nothing_is_entered_after_expiry() -> None:
     desk = Desk()
-    assert desk.approve(approval(expires_at_ms=desk.time_ms - 1)) == []
+    late = refused(desk.approve(approval(expires_at_ms=desk.time_ms - 1)))[DenialReason.SIGNAL_EXPIRED]
+    assert (late.value, late.limit) == (D(desk.time_ms), D(desk.time_ms - 1))
 
 
 def test_nothing_is_entered_when_the_price_is_already_beyond_the_stop() -> None:
     desk = Desk()
     desk.given(quotes(97.5))
-    assert desk.approve() == []
+    beyond = refused(desk.approve())[DenialReason.INVALID_STOP]
+    assert (beyond.value, beyond.limit) == (D(98), D("97.5"))
 
 
 def test_nothing_is_entered_between_kill_switch_and_clearance() -> None:
     desk = Desk()
     tripped = KillSwitchTripped(limit=DenialReason.KILL_SWITCH, value=D(1), threshold=D(1))
     desk.given(tripped, source=Source.RISK)
-    assert desk.approve() == []
+    assert set(refused(desk.approve())) == {DenialReason.KILL_SWITCH}
     desk.given(KillSwitchCleared(command_id="c"), source=Source.RISK)
-    assert desk.approve(approval("signal-2")) != []
+    assert one(desk.approve(approval("signal-2")), OrderSubmitted).signal_id == "signal-2"
 
 
 def test_a_symbol_holds_one_position_or_entry_at_a_time() -> None:
     desk = Desk()
     desk.enter()
-    assert desk.approve(approval("signal-2")) == []
+    assert set(refused(desk.approve(approval("signal-2")))) == {DenialReason.SYMBOL_IN_USE}
+    desk = Desk()
+    desk.open()
+    assert set(refused(desk.approve(approval("signal-2")))) == {DenialReason.SYMBOL_IN_USE}
 
 
 def test_a_symbol_with_an_unresolved_order_is_not_entered() -> None:
     desk = Desk()
     entry = desk.enter()
     desk.venue(SubmitUncertain(client_order_id=entry.client_order_id, error="cut"))
-    assert desk.approve(approval("signal-2")) == []
+    assert DenialReason.UNRESOLVED_ORDER in refused(desk.approve(approval("signal-2")))
     desk.venue(OrderMissing(client_order_id=entry.client_order_id))
     assert one(desk.approve(approval("signal-3")), OrderSubmitted).signal_id == "signal-3"
+
+
+def test_a_quantity_between_two_lots_is_refused_with_the_lot() -> None:
+    odd = refused(Desk().approve(approval(quantity=D("10.05"))))[DenialReason.INVALID_QUANTITY]
+    assert (odd.value, odd.limit) == (D("10.05"), D("0.1"))
+    assert DenialReason.INVALID_QUANTITY in refused(Desk().approve(approval(quantity=D(0))))
+
+
+def test_an_unknown_instrument_is_refused() -> None:
+    desk = Desk()
+    desk.given(InstrumentsListed(instruments=()))
+    assert set(refused(desk.approve())) == {DenialReason.UNKNOWN_INSTRUMENT}
+
+
+def test_every_reason_against_an_entry_is_listed() -> None:
+    desk = Desk()
+    desk.given(engine(EngineState.PAUSED, entries=False), source=Source.ORCHESTRATOR)
+    desk.venue(VenueDisconnected(error="cut"))
+    desk.given(quotes(97.5))
+    assert list(refused(desk.approve(approval(expires_at_ms=desk.time_ms - 1)))) == [
+        DenialReason.ENGINE_NOT_TRADING,
+        DenialReason.NOT_RECONCILED,
+        DenialReason.SIGNAL_EXPIRED,
+        DenialReason.INVALID_STOP,
+    ]
+
+
+def test_a_refused_approval_is_answered_once_and_never_entered_later() -> None:
+    desk = Desk()
+    desk.given(engine(EngineState.PAUSED, entries=False), source=Source.ORCHESTRATOR)
+    refused(desk.approve())
+    assert desk.approve() == []
+    desk.given(engine(), source=Source.ORCHESTRATOR)
+    assert desk.approve() == []
+
+
+def test_two_approvals_of_one_symbol_in_one_record_enter_the_first_and_refuse_the_second() -> None:
+    entered, refusal = Desk().when(approval(), approval("signal-2"), source=Source.RISK)
+    assert isinstance(entered, OrderSubmitted)
+    assert set(refused([refusal])) == {DenialReason.SYMBOL_IN_USE}
 
 
 def test_entries_of_one_symbol_are_throttled() -> None:
@@ -127,7 +182,9 @@ def test_entries_of_one_symbol_are_throttled() -> None:
         sent += desk.approve(approval(f"signal-{number}"))
         for order in desk.working(OrderPurpose.ENTRY):
             desk.venue(SubmitRefused(client_order_id=order.client_order_id, code="110007", message="poor"))
-    assert len(sent) == 6
+    assert len(every(sent, OrderSubmitted)) == 6
+    rate = refused(sent[-1:])[DenialReason.ORDER_RATE]
+    assert (rate.value, rate.limit) == (D(6), D(6))
 
 
 def test_a_retest_waits_with_a_post_only_limit_behind_the_best_price() -> None:
@@ -248,7 +305,7 @@ def test_a_refused_entry_frees_the_symbol() -> None:
     desk = Desk()
     entry = desk.enter()
     desk.venue(SubmitRefused(client_order_id=entry.client_order_id, code="110007", message="poor"))
-    assert desk.approve(approval("signal-2")) != []
+    assert one(desk.approve(approval("signal-2")), OrderSubmitted).signal_id == "signal-2"
 
 
 def test_an_order_is_decided_within_a_millisecond() -> None:
@@ -269,12 +326,13 @@ def test_flattening_blocks_entries_until_a_person_starts_again() -> None:
     desk = Desk()
     command = CommandRequested(command_id="c", command=CommandName.KILL_SWITCH, requested_by="me")
     desk.when(command, source=Source.COMMANDS)
+    assert DenialReason.FLATTENING in refused(desk.approve(approval("signal-0")))
     desk.venue(account())
     assert desk.state.flattening is None
-    assert desk.approve() == []
+    assert set(refused(desk.approve())) == {DenialReason.ENGINE_NOT_TRADING}
     desk.given(engine(EngineState.INITIALIZING, entries=False), source=Source.ORCHESTRATOR)
     desk.given(engine(), source=Source.ORCHESTRATOR)
-    assert desk.approve(approval("signal-2")) != []
+    assert one(desk.approve(approval("signal-2")), OrderSubmitted).signal_id == "signal-2"
 
 
 def test_acknowledgements_told_twice_change_nothing() -> None:

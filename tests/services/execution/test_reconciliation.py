@@ -17,6 +17,7 @@ from shared.contracts.order import (
     OrderSubmitted,
 )
 from shared.contracts.position import ExitReason, FundingPaid, PositionClosed, PositionOpened
+from shared.contracts.risk import DenialReason, EntryRefused
 from shared.contracts.signal import PositionSide
 from shared.contracts.venue import (
     AccountObserved,
@@ -107,9 +108,10 @@ def test_a_position_of_others_is_reported_once_and_closes_entries() -> None:
     assert difference.kind is DiscrepancyKind.POSITION_UNKNOWN_TO_US
     assert (difference.ours, difference.venues) == (D(0), D(-5))
     assert desk.venue(foreign) == [], "reported once"
-    assert desk.approve() == []
+    (reason,) = one(desk.approve(), EntryRefused).reasons
+    assert reason.reason is DenialReason.NOT_RECONCILED
     assert one(desk.venue(account()), AccountReconciled), "and it heals by itself"
-    assert desk.approve(approval("signal-2")) != []
+    assert one(desk.approve(approval("signal-2")), OrderSubmitted)
 
 
 def test_an_order_of_others_is_reported_and_never_cancelled() -> None:

@@ -31,7 +31,7 @@ from shared.contracts.order import (
     OrderStatus,
 )
 from shared.contracts.position import FundingPaid, PositionChanged, StopMoved, StopMoveReason
-from shared.contracts.risk import Denial, DenialReason, SignalDenied
+from shared.contracts.risk import Denial, DenialReason, EntryRefused, SignalDenied
 from shared.contracts.scan import Check, LevelsBuilt, MarketScore, MarketsScored
 from shared.contracts.signal import PositionSide, SignalExpired, SignalSuppressed, Strategy
 from shared.contracts.venue import VenueConnected, VenueDisconnected
@@ -267,13 +267,16 @@ async def test_a_rejected_order_says_why(house: House) -> None:
 
 async def test_signals_show_what_became_of_them_the_refused_and_the_near_misses_too(house: House) -> None:
     await house.open_gateway()
-    for signal_id in ("s1", "s2", "s3"):
+    for signal_id in ("s1", "s2", "s3", "s4"):
         await house.write(Source.SIGNALS, signal(signal_id, NOW_MS))
     await house.write(Source.RISK, approval("s1", 0))
     reasons = (Denial(reason=DenialReason.CORRELATION, value=Decimal("0.9"), limit=Decimal("0.8")),)
     await house.write(Source.RISK, SignalDenied(signal_id="s2", symbol="A", reasons=reasons))
     await house.write(Source.SIGNALS, SignalExpired(signal_id="s3", symbol="A"))
     await house.write(Source.EXECUTION, opening("s1"))
+    await house.write(Source.RISK, approval("s4", 0))
+    rate = (Denial(reason=DenialReason.ORDER_RATE, value=Decimal(6), limit=Decimal(6)),)
+    await house.write(Source.EXECUTION, EntryRefused(signal_id="s4", symbol="A", reasons=rate))
     failed = Check(name="volume", passed=False, value=0.5, minimum=1.1)
     await house.write(
         Source.SIGNALS,
@@ -288,8 +291,9 @@ async def test_signals_show_what_became_of_them_the_refused_and_the_near_misses_
     )
     shown = await house.show("/api/signals")
     by_status = {each["status"]: each for each in shown}
-    assert set(by_status) == {"executed", "denied", "expired", "suppressed"}
+    assert set(by_status) == {"executed", "denied", "refused", "expired", "suppressed"}
     assert by_status["denied"]["denials"] == [{"reason": "correlation", "value": "0.9", "limit": "0.8"}]
+    assert by_status["refused"]["denials"] == [{"reason": "order_rate", "value": "6", "limit": "6"}]
     assert by_status["executed"]["riskUsd"] == "2"
     assert by_status["suppressed"]["checks"][0]["value"] == 0.5
     assert by_status["suppressed"]["entry"] is None

@@ -28,6 +28,7 @@ from shared.contracts.preset import Preset, load_preset
 from shared.contracts.risk import (
     Denial,
     DenialReason,
+    EntryRefused,
     KillSwitchCleared,
     KillSwitchTripped,
     SignalApproved,
@@ -156,6 +157,11 @@ class Story:
             signal_id=signal_id, symbol="A", reasons=(Denial(reason=DenialReason.CORRELATION),)
         )
         return self.tell(event, source=Source.RISK)
+
+    def refused(self, signal_id: str = "s1") -> "Story":
+        reasons = (Denial(reason=DenialReason.ORDER_RATE),)
+        event = EntryRefused(signal_id=signal_id, symbol="A", reasons=reasons)
+        return self.tell(event, source=Source.EXECUTION)
 
     def expired(self, signal_id: str = "s1") -> "Story":
         return self.tell(SignalExpired(signal_id=signal_id, symbol="A"), source=Source.SIGNALS)

@@ -133,6 +133,12 @@ def test_a_refused_signal_leads_back_to_scanning_without_a_position() -> None:
     assert not story.memory.facts.trades.positions
 
 
+def test_an_entry_refused_at_the_last_hop_ends_its_phase() -> None:
+    story = engine_in(S.SIZING).approved("s1").approved("s2").refused("s1")
+    assert story.state is S.EXECUTION, "another approval waits for its entry"
+    assert story.refused("s2").moves == [S.SCANNING]
+
+
 def test_sizing_lasts_until_the_last_signal_has_its_answer() -> None:
     story = engine_in(S.SIZING).raised("s2").denied("s1")
     assert story.state is S.SIZING

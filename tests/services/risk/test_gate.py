@@ -9,7 +9,7 @@ from shared.contracts.desk import ClockTicked, Source
 from shared.contracts.engine import TRADING_ACTIVE, CommandName, CommandRequested, EngineState
 from shared.contracts.market import FeedChannel, FeedRestored, FeedStale, InstrumentsListed
 from shared.contracts.order import OrderAccepted, OrderCanceled, OrderOutcomeUnknown, OrderRejected
-from shared.contracts.risk import DenialReason, SignalDenied
+from shared.contracts.risk import Denial, DenialReason, EntryRefused, SignalDenied
 from shared.contracts.scan import MarketScore, MarketsScored
 from shared.contracts.venue import VenueConnected, VenueDisconnected
 from tests.services.risk.scenario import (
@@ -299,11 +299,27 @@ def test_deciding_twice_yields_nothing() -> None:
     assert account.ask(signal("b")) == []
 
 
-def test_an_entry_that_came_to_nothing_frees_its_place() -> None:
+def test_an_entry_refused_at_the_last_hop_frees_its_place_at_once() -> None:
+    account = Account(preset(max_concurrent_positions=1))
+    account.approve(signal("a"))
+    assert DenialReason.POSITIONS_MAX in reasons(account.ask(signal("b", SYMBOLS[1])))
+    why = (Denial(reason=DenialReason.ORDER_RATE),)
+    account.tell(EntryRefused(signal_id="a", symbol=SYMBOL, reasons=why))
+    assert reasons(account.ask(signal("c"))) == []
+    assert account.ask(signal("a")) == [], "a refused signal has had its answer"
+
+
+@pytest.mark.parametrize("end", ["rejected", "canceled"])
+def test_an_entry_order_that_ends_without_a_fill_frees_its_place(end: str) -> None:
     account = Account(preset(max_concurrent_positions=1))
     order = entry_order(account.approve(signal("a")))
     account.tell(order)
-    account.tell(OrderCanceled(client_order_id=order.client_order_id, cum_qty=Decimal(0), reason="timeout"))
+    key = order.client_order_id
+    account.tell(
+        OrderRejected(client_order_id=key, code="110007", reason="poor")
+        if end == "rejected"
+        else OrderCanceled(client_order_id=key, cum_qty=Decimal(0), reason="timeout")
+    )
     assert reasons(account.ask(signal("b"))) == []
 
 

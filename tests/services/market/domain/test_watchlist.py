@@ -5,7 +5,7 @@ from decimal import Decimal
 from services.market.domain.watchlist import Watchlist
 from shared.contracts.engine import RankedMarket, ScanCompleted
 from shared.contracts.position import ExitReason, PositionClosed, PositionOpened
-from shared.contracts.risk import SignalApproved, SignalDenied
+from shared.contracts.risk import EntryRefused, SignalApproved, SignalDenied
 from shared.contracts.scan import Level, LevelKind
 from shared.contracts.signal import PositionSide, SignalExpired, SignalRaised, Strategy
 
@@ -147,6 +147,13 @@ def test_an_approval_is_watched_until_it_expires() -> None:
     watchlist.fold(approved("H", 5000))
     assert watched(watchlist, 4000) == "H"
     assert watched(watchlist, 5001) == ""
+
+
+def test_an_approval_refused_at_the_last_hop_is_watched_no_longer() -> None:
+    watchlist = Watchlist()
+    watchlist.fold(approved("H", 5000))
+    watchlist.fold(EntryRefused(signal_id="signal-H", symbol="H", reasons=()))
+    assert watched(watchlist) == ""
 
 
 def test_an_open_position_is_watched_whatever_the_scan_says() -> None:
