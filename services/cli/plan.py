@@ -72,7 +72,7 @@ def plan_services(
         ProcessPlan(
             name=f"{name}-{partition}" if name in PARTITIONED and plan.partitions > 1 else name,
             module=f"services.{name}",
-            environment=(dict(environ) if name == "execution" else _without_keys(environ))
+            environment=(_without_keys(environ) if simulator_url or name != "execution" else dict(environ))
             | _desk_settings(plan, name, partition, nats_url)
             | _own_settings(plan, name, partition)
             | _venue_settings(name, simulator_url),

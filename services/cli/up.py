@@ -1,35 +1,36 @@
 """Starts a desk with one command, and keeps it running until it is told to stop."""
 
 import asyncio
+import fcntl
 import os
 import re
 import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli.desk_runner import DeskRunner
+from services.cli.detach import detached, refuse_home
 from services.cli.display import show
+from services.cli.environment import check_settings
 from services.cli.home import DeskFile, DeskHome, HomeInvalid, default_home, is_alive
-from services.cli.options import DeskOption, HomeOption, refuse
-from services.cli.plan import KEY_PREFIX, DeskPlan
-from services.cli.supervisor import ProcessFailed, last_words
+from services.cli.options import EXIT_CHECKED_AND_WRONG, DeskOption, HomeOption, refuse
+from services.cli.plan import KEY_PREFIX, DeskPlan, plan_services, plan_simulator
+from services.cli.supervisor import ProcessFailed
 from shared.contracts.desk import Mode
 from shared.contracts.preset import Preset, PresetError, load_preset
 from shared.log.port import LogError
 from shared.runtime.logging import configure_logging
+from shared.runtime.settings import SettingsInvalid
 
 DEFAULTS = {
     Mode.DEMO: DeskFile(mode=Mode.DEMO, preset="demo", symbols=40, seed=7, speed=60.0),
     Mode.LIVE: DeskFile(mode=Mode.LIVE, preset="breakout_v1", symbols=200, seed=0, speed=1.0),
 }
 DESK_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
-DETACH_TIMEOUT_S = 180.0
 
 
 def up(  # noqa: PLR0913  each is a word of the command line
@@ -61,10 +62,16 @@ def up(  # noqa: PLR0913  each is a word of the command line
         running, before = desk_home.running(), desk_home.read_desk()
     except HomeInvalid as error:
         refuse(str(error))
+    except OSError as error:
+        refuse_home(desk_home, error)
     if running is not None:
-        refuse(f"desk {desk!r} is running (pid {running.supervisor_pid}) at {running.gateway_url}")
+        refuse(
+            f"desk {desk!r} is running (pid {running.supervisor_pid}) at {running.gateway_url}: "
+            "end it with `breakout down`, or choose another --desk"
+        )
     asked = mode or (before.mode if before else Mode.DEMO)
     _require_mode(asked, before, desk, confirm_live=confirm_live)
+    _require_options_of(asked, speed=speed, data=data)
     base = before or DEFAULTS[asked]
     chosen = preset or base.preset
     rules = _load_rules(chosen)
@@ -80,12 +87,16 @@ def up(  # noqa: PLR0913  each is a word of the command line
         partitions=before.partitions if before else partitions,
         data=_data_folder(data, base),
     )
-    _end_left_over(desk_home)
+    _require_settings(plan)
     if detach:
-        _detach(plan, desk_home, confirm_live=confirm_live)
+        detached(plan, desk_home, confirm_live=confirm_live)
     else:
+        claim = _claim(desk_home)
+        _end_left_over(desk_home)
         configure_logging("warning")
-        sys.exit(asyncio.run(_run(plan, rules, desk_home)))
+        code = asyncio.run(_run(plan, rules, desk_home))
+        os.close(claim)
+        sys.exit(code)
 
 
 def _require_mode(mode: Mode, before: DeskFile | None, desk: str, *, confirm_live: bool) -> None:
@@ -105,11 +116,29 @@ def _require_mode(mode: Mode, before: DeskFile | None, desk: str, *, confirm_liv
             refuse("live trading needs --confirm-live: real orders, real money")
 
 
+def _require_options_of(mode: Mode, *, speed: float | None, data: Path | None) -> None:
+    if mode is not Mode.DEMO and (data is not None or speed not in {None, 1.0}):
+        refuse(f"--speed and --data are for demo desks: a {mode} desk sees its exchange as it is")
+
+
+def _require_settings(plan: DeskPlan) -> None:
+    """Refuse an environment that a process would refuse, before one is started."""
+    # Where broker and exchange will be reached shows only when they stand.
+    url = "http://127.0.0.1" if plan.mode is Mode.DEMO else ""
+    processes = list(plan_services(plan, os.environ, nats_url="", simulator_url=url))
+    if plan.mode is Mode.DEMO:
+        processes.append(plan_simulator(plan, os.environ))
+    try:
+        check_settings(processes)
+    except SettingsInvalid as error:
+        refuse(f"the environment cannot be used:\n{error}")
+
+
 def _load_rules(preset: str) -> Preset:
     try:
         return load_preset(Path(preset) if preset.endswith(".json") else preset)
     except PresetError as error:
-        refuse(str(error))
+        refuse(f"--preset {preset}: {error}")
 
 
 def _free_port(port: int) -> int:
@@ -132,6 +161,21 @@ def _data_folder(data: Path | None, base: DeskFile) -> Path | None:
     if not any(folder.glob("*.parquet")):
         refuse(f"--data {folder}: holds no .parquet file; one file per symbol is needed (BTCUSDT.parquet)")
     return folder.resolve()
+
+
+def _claim(desk_home: DeskHome) -> int:
+    """Return the file descriptor that keeps another `up` from this desk while it is open."""
+    path = desk_home.path / "up.lock"
+    try:
+        desk_home.path.mkdir(parents=True, exist_ok=True)
+        claim = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        refuse_home(desk_home, error)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        refuse(f"desk {desk_home.desk!r} is being started or ended by another `breakout up` ({path})")
+    return claim
 
 
 def _end_left_over(desk_home: DeskHome) -> None:
@@ -162,10 +206,11 @@ async def _run(plan: DeskPlan, rules: Preset, desk_home: DeskHome) -> int:
     try:
         started = asyncio.create_task(_started(runner))
         await asyncio.wait({started, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        if started.done() and started.result() is not None:
-            sys.stderr.write(f"breakout: {started.result()}\n")
-            return 1
         if started.done():
+            failure = started.result()
+            if failure is not None:
+                sys.stderr.write(f"breakout: {failure}\n")
+                return failure.exit_code if isinstance(failure, ProcessFailed) else EXIT_CHECKED_AND_WRONG
             sys.stdout.write(f"{runner.headline}\n")
             sys.stdout.flush()
             await show(runner, stop)
@@ -176,38 +221,11 @@ async def _run(plan: DeskPlan, rules: Preset, desk_home: DeskHome) -> int:
         await runner.stop()
 
 
-async def _started(runner: DeskRunner) -> str | None:
-    """Start the desk; return what went wrong, in one line."""
+async def _started(runner: DeskRunner) -> LogError | ProcessFailed | None:
+    """Start the desk; return what went wrong."""
     try:
         await runner.start()
     except (LogError, ProcessFailed) as error:
-        return str(error)
+        # Why a process has ended says more than what its silence did to those who waited.
+        return runner.failed.result() if runner.failed.done() else error
     return None
-
-
-def _detach(plan: DeskPlan, desk_home: DeskHome, *, confirm_live: bool) -> None:
-    desk_home.logs.mkdir(parents=True, exist_ok=True)
-    log = desk_home.logs / "up.log"
-    command = [
-        sys.executable, "-m", "services.cli", "up", "--mode", plan.mode, "--preset", plan.preset,
-        "--symbols", str(plan.symbols), "--seed", str(plan.seed), "--speed", str(plan.speed),
-        "--desk", plan.desk, "--port", str(plan.port), "--home", str(plan.path.parent),
-        "--partitions", str(plan.partitions),
-    ]  # fmt: skip
-    command += ["--data", str(plan.data)] if plan.data else []
-    command += ["--confirm-live"] if confirm_live else []
-    with log.open("wb") as output:
-        child = subprocess.Popen(  # noqa: S603  our own command line
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    deadline = time.monotonic() + DETACH_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            refuse(last_words(log, lines=20).removeprefix("breakout: "), code=child.returncode or 1)
-        run = desk_home.running()
-        if run is not None and run.ready:
-            typer.echo(run.headline)
-            return
-        time.sleep(0.05)
-    child.terminate()
-    refuse(f"not ready after {DETACH_TIMEOUT_S:g} s; see {desk_home.logs}", code=1)

@@ -11,6 +11,7 @@ A service's own `service.py` is wiring only:
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -23,6 +24,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+import uvloop
 
 from shared.contracts.desk import DeskOpened, ProcessorFailed, Source
 from shared.contracts.processor import Processor
@@ -64,7 +66,9 @@ def run_service(name: str, kind: type[Kind], build: Callable[[Kind, DeskOpened],
         sys.stderr.write(f"{error}\n")
         sys.exit(EXIT_SETTINGS)
     configure_logging(settings.runtime.log_level, service=name, pid=os.getpid())
-    sys.exit(asyncio.run(_serve(name, settings, build)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(_serve(name, settings, build))
+    sys.exit(code)
 
 
 async def _serve(name: str, settings: Kind, build: Callable[[Kind, DeskOpened], Parts]) -> int:
@@ -77,9 +81,12 @@ async def _serve(name: str, settings: Kind, build: Callable[[Kind, DeskOpened], 
     except LogError as error:
         logger.error("cannot_start", error=str(error))  # noqa: TRY400  a clear message, no traceback
         return EXIT_TRY_AGAIN
-    shell = _Shell(name, settings, connected, build(settings, connected.desk.opened))
     try:
+        shell = _Shell(name, settings, connected, build(settings, connected.desk.opened))
         return await shell.run(stop)
+    except SettingsInvalid as error:
+        logger.error("settings_invalid", error=str(error))  # noqa: TRY400  clear by itself
+        return EXIT_SETTINGS
     finally:
         with contextlib.suppress(LogError, OSError):
             await connected.desk.log.close()
@@ -204,6 +211,10 @@ class _Shell:
 
     async def _step_up(self) -> None:
         self._leading = True
+        # What has been imported and folded by now stays; the collector need not look at it again,
+        # and its pauses would stand between a bar's close and the order.
+        gc.collect()
+        gc.freeze()
         self._logger.info("leading", instance=self._instance)
         if self._loop is not None:
             await self._loop.lead()
