@@ -194,6 +194,23 @@ async def test_a_wrong_key_is_told_as_such(tmp_path: Path) -> None:
         await simulator.close()
 
 
+async def test_a_clock_that_is_off_is_told_as_such(tmp_path: Path) -> None:
+    simulator = Simulator(tmp_path / "simulator")
+    await simulator.start()
+    section = VenueSection(
+        base_url=f"http://127.0.0.1:{simulator.port}", api_key="demo-key", api_secret="demo-secret"
+    )
+    venue = CcxtVenue(section, recv_window_ms=3000, request_timeout_s=3.0, on_time=lambda _: None)
+    # What goes over the wire is what a clock that is a minute slow would send.
+    venue._exchange.options["timeDifference"] = 60_000
+    try:
+        with pytest.raises(VenueUnusable, match=r"10002.*check this machine's clock"):
+            await venue.open()
+    finally:
+        await venue.close()
+        await simulator.close()
+
+
 async def test_a_venue_that_is_not_there_may_come_back() -> None:
     section = VenueSection(base_url="http://127.0.0.1:1", api_key="k", api_secret="s")
     venue = CcxtVenue(section, recv_window_ms=3000, request_timeout_s=1.0, on_time=lambda _: None)
