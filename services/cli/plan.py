@@ -53,6 +53,7 @@ def plan_simulator(plan: DeskPlan, environ: Mapping[str, str]) -> ProcessPlan:
         "SEED": str(plan.seed),
         "SYMBOLS": str(plan.symbols),
         "SPEED": str(plan.speed),
+        "NICE": "10",
     }
     if plan.data is not None:
         section["DATA"] = str(plan.data)

@@ -128,7 +128,7 @@ class Feed:
             await asyncio.sleep(0)
 
     async def _push_closes(self) -> None:
-        """Push each candle's final state at its end, then the first state of the next one."""
+        """Push each candle's final state at its end; the next one shows itself with the forming ones."""
         minute_ms = INTERVALS_MS["1"]
         end_ms = self._exchange.now() // minute_ms * minute_ms + minute_ms
         while True:
@@ -142,18 +142,7 @@ class Feed:
             for topic, text in closing:
                 if text:
                     self.hub.broadcast_text(topic, text)
-            # The writers go first: what follows may take longer than the closes can wait.
-            await asyncio.sleep(0)
-            await self._push_openings(topics, end_ms)
             end_ms = max(end_ms + minute_ms, self._exchange.now() // minute_ms * minute_ms)
-
-    async def _push_openings(self, topics: list[str], start_ms: int) -> None:
-        for topic in topics:
-            _, interval, symbol = topic.split(".")
-            opening = self._forming(topic, symbol, interval, max(self._exchange.now(), start_ms))
-            if opening:
-                self.hub.broadcast(topic, opening)
-            await asyncio.sleep(0)
 
     def _shock_stamp(self) -> int:
         return sum(len(list(market.shocks)) for market in self._exchange.markets.values())
