@@ -22,11 +22,13 @@ from shared.contracts.codec import (
 from shared.contracts.desk import ClockTicked, Source
 from shared.contracts.order import OrderSubmitted
 from shared.contracts.record import Draft, digest
+from shared.contracts.scan import Check
 from tests.contracts.strategies import instances, numeric_fields, spoiled
 from tests.contracts.test_golden_events import example
 
 SEED = 20_261
 NUMERIC = list(numeric_fields())
+FLOATS = [(kind, field) for kind, field, hint in NUMERIC if hint in {float, float | None}]
 FEW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -90,6 +92,35 @@ def test_numbers_inside_tuples_and_options_are_looked_at() -> None:
     ):
         with pytest.raises(ValueError, match=rf"Nested\.{next(iter(bad))}: a finite number"):
             Nested(**bad)
+
+
+@pytest.mark.parametrize("integer", [3, 0, True])
+@pytest.mark.parametrize(("kind", "field"), FLOATS, ids=[f"{k.__name__}.{f}" for k, f in FLOATS])
+def test_an_integer_is_refused_where_a_float_is_declared(kind: type[Value], field: str, integer: int) -> None:
+    value = example(kind)
+    fields = {name: getattr(value, name) for name in kind.__struct_fields__}
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\.{field}: a float is required, got {integer!r}"):
+        kind(**fields | {field: integer})
+
+
+def test_integers_inside_tuples_of_floats_are_refused() -> None:
+    class Series(Value, frozen=True, kw_only=True):
+        floats: tuple[float, ...] = ()
+        pairs: tuple[tuple[int, float], ...] | None = None
+
+    assert Series(floats=(1.0, 2.0), pairs=((1, 2.0),))
+    assert Series(pairs=None)
+    with pytest.raises(ValueError, match=r"Series\.floats: a float is required"):
+        Series(floats=(1.0, 2))
+    with pytest.raises(ValueError, match=r"Series\.pairs: a float is required"):
+        Series(pairs=((1, 2.0), (3, 4)))
+
+
+def test_a_whole_number_of_the_wire_is_a_float_where_one_is_declared() -> None:
+    check = msgspec.json.decode(b'{"name": "a", "passed": true, "value": 0}', type=Check)
+    assert check.value.__class__ is float
+    check = msgspec.convert({"name": "a", "passed": True, "value": 7}, type=Check)
+    assert check.value.__class__ is float
 
 
 def test_a_number_that_is_not_finite_is_refused_from_the_wire_too() -> None:

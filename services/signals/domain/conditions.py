@@ -9,11 +9,19 @@ from shared.contracts.signal import PositionSide
 
 
 def at_least(name: str, value: float | None, minimum: float) -> Check:
-    return Check(name=name, passed=value is not None and value >= minimum, value=value, minimum=minimum)
+    """Demand a value, a count included, of no less than `minimum`; what is recorded is a float."""
+    passed = value is not None and value >= minimum
+    return Check(name=name, passed=passed, value=_recorded(value), minimum=float(minimum))
 
 
 def at_most(name: str, value: float | None, maximum: float) -> Check:
-    return Check(name=name, passed=value is not None and value <= maximum, value=value, maximum=maximum)
+    """Demand a value, a count included, of no more than `maximum`; what is recorded is a float."""
+    passed = value is not None and value <= maximum
+    return Check(name=name, passed=passed, value=_recorded(value), maximum=float(maximum))
+
+
+def _recorded(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def imbalance_toward(state: SignalsState, symbol: str, side: PositionSide, now_ms: int) -> float | None:

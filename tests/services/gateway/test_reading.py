@@ -324,12 +324,12 @@ async def test_the_last_scan_shows_every_verdict_and_replaces_the_one_before_onl
         MarketsScored(
             scan_id="one",
             partition=0,
-            markets=(scored("A", passed=True, score=1), scored("B", passed=False, score=9)),
+            markets=(scored("A", passed=True, score=1.0), scored("B", passed=False, score=9.0)),
         ),
         LevelsBuilt(scan_id="one", partition=0, levels=(level("A"),)),
     )
     assert (await house.show("/api/scanner/last"))["candidates"] == []
-    ranked = (RankedMarket(symbol="A", rank=1, score=1, passed=True),)
+    ranked = (RankedMarket(symbol="A", rank=1, score=1.0, passed=True),)
     await house.write(
         Source.ORCHESTRATOR,
         ScanCompleted(scan_id="one", number=1, scored=2, passed=1, with_levels=1, ranked=ranked),

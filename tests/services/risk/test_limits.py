@@ -146,7 +146,7 @@ def test_four_losses_outlive_midnight() -> None:
 
 def big(**risk: object) -> Account:
     """An account whose single trade binds half of its equity: a point is 500 USD."""
-    return Account(preset(risk_per_trade=0.01, max_position_size_usd=50_000, **risk))
+    return Account(preset(risk_per_trade=0.01, max_position_size_usd=50_000.0, **risk))
 
 
 def test_an_unrealised_loss_of_the_daily_limit_is_breached_once_and_until_midnight() -> None:

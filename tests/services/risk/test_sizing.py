@@ -37,7 +37,7 @@ def test_one_r_is_the_share_of_equity_that_a_stop_out_costs() -> None:
 
 def test_a_size_capped_by_the_position_limit_is_approved_w_r1() -> None:
     """W-R1: half of the capped sizes were refused for exceeding the cap by a rounding error."""
-    account = Account(preset(risk_per_trade=0.9, max_position_size_usd=60_000, daily_risk_limit=1.0))
+    account = Account(preset(risk_per_trade=0.9, max_position_size_usd=60_000.0, daily_risk_limit=1.0))
     for cents in range(1, 60):
         entry = Decimal(7) + Decimal(cents) / 100
         account.say(quotes(float(entry)))

@@ -38,9 +38,9 @@ def test_gates_admit_the_strongest_risers_or_fallers() -> None:
     """W-D6: the gates of a preset are in force."""
     risers = GainersFilter(min_24h_change_pct=0.5, top_n_gainers=1)
     assert select(SYMBOLS, TICKERS, config(gainers_filter=risers)) == (ETH,)
-    fallers = LosersFilter(max_24h_change_pct=-6, top_n_losers=5)
+    fallers = LosersFilter(max_24h_change_pct=-6.0, top_n_losers=5)
     assert select(SYMBOLS, TICKERS, config(losers_filter=fallers)) == (SOL,)
-    disabled = LosersFilter(enabled=False, max_24h_change_pct=-6, top_n_losers=5)
+    disabled = LosersFilter(enabled=False, max_24h_change_pct=-6.0, top_n_losers=5)
     assert select(SYMBOLS, TICKERS, config(losers_filter=disabled)) == SYMBOLS
     assert select(SYMBOLS, {}, config(gainers_filter=risers)) == ()
 

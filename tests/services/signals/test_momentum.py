@@ -65,7 +65,7 @@ def test_entry_is_epsilon_beyond_the_level_and_the_stop_the_nearer_of_low_and_at
 
 
 def test_a_wild_market_gets_the_atr_stop() -> None:
-    market = Market(rules=preset(vwap_gap_max_atr=10))
+    market = Market(rules=preset(vwap_gap_max_atr=10.0))
     market.bar((99.5, 99.9, 95.0, 99.5, 100.0))
     market.say(books(0.3))
     (signal,) = raised(market.bar(BREAKING))
