@@ -14,8 +14,10 @@ from uuid import UUID
 
 import httpx
 
-from services.execution.adapters.venue_books import check_books
+from services.execution.adapters.ccxt_venue import CcxtVenue
+from services.execution.adapters.venue_books import books_of
 from services.execution.adapters.venue_edge import VenueEdge
+from services.execution.domain.books import Books, VenueBooks, compare
 from services.execution.domain.processor import ExecutionProcessor
 from services.execution.domain.state import ExecutionState
 from services.execution.settings import ExecutionSection, ExecutionSettings
@@ -32,7 +34,8 @@ from shared.contracts.engine import (
 from shared.contracts.market import Instrument, InstrumentsListed, QuotesObserved
 from shared.contracts.order import OrderPurpose, OrderSubmitted
 from shared.contracts.preset import load_preset
-from shared.contracts.record import Draft
+from shared.contracts.processor import NS_PER_MS
+from shared.contracts.record import Draft, Record
 from shared.contracts.risk import SignalApproved
 from shared.contracts.signal import PositionSide, Strategy, Target
 from shared.log.memory import MemoryLeases, MemoryLog
@@ -309,13 +312,37 @@ class LiveDesk:
     async def books_equal(self) -> None:
         """Hold the log's books against the venue's, and the venue's ledger against doubles."""
         for _ in range(20):
-            found = (await check_books(self.settings, self.log.records)).differences
+            found = compare(self.books(), await self.venue_books())
             if not found:
                 break
             await asyncio.sleep(0.05)
         assert not found, "\n".join(map(repr, found))
         ledger = await self.simulator.ledger()
         assert ledger["duplicates_accepted"] == 0
+
+    def books(self) -> Books:
+        books = Books()
+        for record in self._said():
+            books.fold(record.events)
+        return books
+
+    def _said(self) -> list[Record]:
+        return [record for record in self.log.records if record.source is Source.EXECUTION]
+
+    async def venue_books(self) -> VenueBooks:
+        section = self.settings.execution
+        venue = CcxtVenue(
+            self.settings.venue,
+            recv_window_ms=section.recv_window_ms,
+            request_timeout_s=section.request_timeout_s,
+            on_time=lambda _: None,
+        )
+        try:
+            await venue.open()
+            # The venue may stamp an order a little before the record that answers the same moment.
+            return await books_of(venue, since_ms=self._said()[0].time_ns // NS_PER_MS - 60_000)
+        finally:
+            await venue.close()
 
     def flat(self) -> bool:
         return not self.state.positions and not self.state.orders
