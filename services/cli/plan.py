@@ -12,6 +12,8 @@ from shared.contracts.desk import Mode
 # Only these speak to the exchange; only the second ever sees its keys.
 VENUE_SERVICES = frozenset({"market", "execution"})
 PARTITIONED = ("scanner", "signals")
+# What does not stand between a bar's close and the order steps back when processors are few.
+NICENESS = {"gateway": 5, "orchestrator": 5, "scanner": 5}
 KEY_PREFIX = "BREAKOUT__VENUE__API_"
 SIMULATOR_KEY = "demo-key"
 SIMULATOR_SECRET = "demo-secret"  # noqa: S105  the simulator's own, documented
@@ -38,6 +40,7 @@ class ProcessPlan(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     module: str
     environment: dict[str, str]
+    niceness: int = 0
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -53,7 +56,6 @@ def plan_simulator(plan: DeskPlan, environ: Mapping[str, str]) -> ProcessPlan:
         "SEED": str(plan.seed),
         "SYMBOLS": str(plan.symbols),
         "SPEED": str(plan.speed),
-        "NICE": "10",
     }
     if plan.data is not None:
         section["DATA"] = str(plan.data)
@@ -73,6 +75,7 @@ def plan_services(
         ProcessPlan(
             name=f"{name}-{partition}" if name in PARTITIONED and plan.partitions > 1 else name,
             module=f"services.{name}",
+            niceness=NICENESS.get(name, 0),
             environment=(_without_keys(environ) if simulator_url or name != "execution" else dict(environ))
             | _desk_settings(plan, name, partition, nats_url)
             | _own_settings(plan, name, partition)

@@ -7,9 +7,11 @@ setting: a process that ends with the code of either stays down, because it woul
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -84,7 +86,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=partial(_prepare, plan.niceness),
             )
         self._running[plan.name] = process
         self._on_change()
@@ -184,6 +186,8 @@ class _LogLine(msgspec.Struct, frozen=True):
     exception: tuple[_Raised, ...] = ()
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to end this process when the supervisor is gone, however it went."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _prepare(niceness: int) -> None:
+    """Step back as planned and, on Linux, end when the supervisor is gone, however it went."""
+    os.nice(niceness)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -21,7 +21,6 @@ def main() -> int:
     except (SettingsError, DataError) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
-    os.nice(settings.nice)
     loop_factory = uvicorn.Config(simulator.application).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(simulator.run(listener))

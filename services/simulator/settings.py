@@ -33,9 +33,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     offset_hours: float = 48.0  # how far into the recorded data the session starts
     balance: Decimal = Decimal(100_000)  # USDT of a fresh account
     latency_ms: float = 5.0  # wait before an order request is processed
-    # Added to the process's niceness: beside a desk it must not take the processors from it, as the
-    # real exchange never does.
-    nice: int = 0
     requests_per_s: int = 200  # per private path, 0 for no limit
     # The simulator's own key pair; it opens nothing but this process.
     key: str = "demo-key"
@@ -51,7 +48,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "offset_hours": self.offset_hours >= 0,
             "requests_per_s": self.requests_per_s >= 0,
             "state": bool(self.state),
-            "nice": 0 <= self.nice <= 19,
         }
         wrong = [f"{name}={getattr(self, name)!r}" for name, fine in checks.items() if not fine]
         if wrong:

@@ -22,7 +22,7 @@ from services.simulator.adapters.render_market import (
 from services.simulator.adapters.wire import Json
 
 BOOK_DEPTHS = frozenset({1, 50, 200, 500})
-_BOOK_S, _TRADE_S, _TICKER_S, _FORMING_S = 0.1, 0.1, 0.25, 1.0
+_BOOK_S, _TRADE_S, _TICKER_S, _FORMING_S = 0.25, 0.25, 0.25, 1.0
 # However many books are watched, at most this many are laid out per second.
 _BOOKS_PER_S = 300
 _PREPARE_S = 0.05
