@@ -32,7 +32,7 @@ run: .stamps/runtime ## Run the demo: broker, simulated exchange and every servi
 	@exec $(BIN)/breakout up $(ARGS)
 
 test: check ## Run every check and every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: .stamps/dev ## Format, lint, types, imports, schemas
 	@$(BIN)/ruff format --check --quiet .
