@@ -21,6 +21,7 @@ from shared.log.port import LogUnavailable
 from shared.log.server import PrivateServer
 from shared.log.snapshots import JetStreamSnapshots
 from shared.log.writer import Writer
+from shared.runtime.service import EXIT_TRY_AGAIN
 from tests.log.reading import eventually, past
 
 ROOT = Path(__file__).parents[2]
@@ -198,11 +199,17 @@ async def test_a_frozen_leader_that_wakes_up_decides_nothing_a_second_time(house
     await eventually(lambda: house.answered(name))
     assert time.monotonic() - frozen <= TAKEOVER_MAX_S
     zombie.send_signal(signal.SIGCONT)
-    await eventually(lambda: house.stands_by("zombie"))
+
+    async def gave_way() -> bool:
+        # Its edge may have been refused by the fence before it noticed the lost lease: then the
+        # process has ended, to be started again.
+        return zombie.returncode == EXIT_TRY_AGAIN or await house.stands_by("zombie")
+
+    await eventually(gave_way)
     name = await house.command()
     await eventually(lambda: house.answered(name))
     assert await house.instances(Role.LEADER) == {"standby"}
-    assert zombie.returncode is None
+    assert zombie.returncode in (None, EXIT_TRY_AGAIN)
     await house.assert_answered_once()
 
 
